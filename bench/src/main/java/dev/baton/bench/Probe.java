@@ -1,0 +1,6 @@
+package dev.baton.bench;
+
+final class Probe {
+    private Probe() {
+    }
+}

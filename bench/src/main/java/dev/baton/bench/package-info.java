@@ -1,0 +1,5 @@
+/** Benchmarks. */
+@NullMarked
+package dev.baton.bench;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,6 @@
+package dev.baton.datapath;
+
+final class Probe {
+    private Probe() {
+    }
+}

@@ -1,0 +1,5 @@
+/** Ports, wires, the duty cycle. */
+@NullMarked
+package dev.baton.datapath;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,6 @@
+package dev.baton.ffi;
+
+final class Probe {
+    private Probe() {
+    }
+}

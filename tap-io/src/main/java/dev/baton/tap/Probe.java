@@ -1,0 +1,6 @@
+package dev.baton.tap;
+
+final class Probe {
+    private Probe() {
+    }
+}

@@ -1,0 +1,7 @@
+/** Multiqueue TAP devices, their queues and offloads. */
+module dev.baton.tap {
+    requires transitive dev.baton.ffi;
+    requires static org.jspecify;
+
+    exports dev.baton.tap;
+}

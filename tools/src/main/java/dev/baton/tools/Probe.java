@@ -1,0 +1,6 @@
+package dev.baton.tools;
+
+final class Probe {
+    private Probe() {
+    }
+}

@@ -1,0 +1,5 @@
+/** The baton command. */
+@NullMarked
+package dev.baton.tools;
+
+import org.jspecify.annotations.NullMarked;

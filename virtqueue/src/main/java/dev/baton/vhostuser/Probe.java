@@ -1,0 +1,6 @@
+package dev.baton.vhostuser;
+
+final class Probe {
+    private Probe() {
+    }
+}

@@ -1,0 +1,6 @@
+package dev.baton.virtqueue;
+
+final class Probe {
+    private Probe() {
+    }
+}
