@@ -1,0 +1,153 @@
+package dev.baton.ffi;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+
+/**
+ * Files and everything that reads like one: open(2), read(2), write(2), readv(2), fcntl(2), statx(2), ftruncate(2).
+ *
+ * <p>The four transfers are hot calls: they take a bare descriptor and addresses, return the number of bytes or the
+ * negative errno, throw nothing and allocate nothing.
+ */
+@CHeader("fcntl.h")
+public final class FileIo {
+    public static final int O_RDONLY = 0;
+    public static final int O_WRONLY = 1;
+    public static final int O_RDWR = 2;
+    public static final int O_CREAT = 0x40;
+    public static final int O_EXCL = 0x80;
+    public static final int O_TRUNC = 0x200;
+    public static final int O_APPEND = 0x400;
+    public static final int O_NONBLOCK = 0x800;
+    public static final int O_CLOEXEC = 0x80000;
+
+    private static final MethodHandle OPEN = Native.variadic("open", 2, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT);
+    private static final MethodHandle READ = Native.function("read", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
+    private static final MethodHandle WRITE = Native.function("write", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
+    private static final MethodHandle READV = Native.function("readv", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
+    private static final MethodHandle WRITEV = Native.function("writev", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
+    private static final MethodHandle FTRUNCATE = Native.function("ftruncate", JAVA_INT, JAVA_INT, JAVA_LONG);
+
+    private FileIo() {
+    }
+
+    /**
+     * Opens a file, close-on-exec.
+     *
+     * @param path  the file
+     * @param flags {@code O_*}
+     * @param mode  permissions of a file that {@link #O_CREAT} makes
+     * @return the descriptor
+     */
+    public static Fd open(String path, int flags, int mode) {
+        try (Arena arena = Arena.ofConfined()) {
+            long name = arena.allocateFrom(path).address();
+            int fd;
+            do {
+                fd = open(name, flags | O_CLOEXEC, mode);
+            } while (fd == -Errno.EINTR);
+            return Fd.adopt(SyscallException.check(fd, "open(\"" + path + "\")"));
+        }
+    }
+
+    /** Hot: reads up to {@code length} bytes; 0 is the end of the file, negative errno a failure. */
+    public static long read(int fd, long address, long length) {
+        MemorySegment state = Native.state();
+        try {
+            return Native.result((long) READ.invokeExact(state, fd, address, length), state);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
+    }
+
+    /** Hot: writes up to {@code length} bytes; returns how many, or negative errno. */
+    public static long write(int fd, long address, long length) {
+        MemorySegment state = Native.state();
+        try {
+            return Native.result((long) WRITE.invokeExact(state, fd, address, length), state);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
+    }
+
+    /** Hot: reads into {@code count} entries of an {@link IovecArray}; returns bytes, or negative errno. */
+    public static long readv(int fd, long iovAddress, int count) {
+        MemorySegment state = Native.state();
+        try {
+            return Native.result((long) READV.invokeExact(state, fd, iovAddress, count), state);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
+    }
+
+    /** Hot: writes from {@code count} entries of an {@link IovecArray}; returns bytes, or negative errno. */
+    public static long writev(int fd, long iovAddress, int count) {
+        MemorySegment state = Native.state();
+        try {
+            return Native.result((long) WRITEV.invokeExact(state, fd, iovAddress, count), state);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
+    }
+
+    /** The status flags of the open file description: access mode, {@link #O_NONBLOCK} and others. */
+    public static int statusFlags(Fd fd) {
+        return (int) SyscallException.check(fd.use(file -> Fcntl.fcntl(file, Fcntl.F_GETFL, 0)), "fcntl(F_GETFL)");
+    }
+
+    /** Whether calls on the open file description return EAGAIN instead of waiting. */
+    public static boolean isNonBlocking(Fd fd) {
+        return (statusFlags(fd) & O_NONBLOCK) != 0;
+    }
+
+    /** Makes calls return EAGAIN, or wait; all who share the open file description are affected. */
+    public static void setNonBlocking(Fd fd, boolean nonBlocking) {
+        int flags = statusFlags(fd);
+        int wanted = nonBlocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+        if (wanted != flags) {
+            SyscallException.check(fd.use(file -> Fcntl.fcntl(file, Fcntl.F_SETFL, wanted)), "fcntl(F_SETFL)");
+        }
+    }
+
+    /** Bytes of the file. */
+    public static long size(Fd fd) {
+        return Statx.size(fd);
+    }
+
+    /** Whether the descriptor is a socket. */
+    public static boolean isSocket(Fd fd) {
+        return Statx.isType(fd, Statx.S_IFSOCK);
+    }
+
+    /** Whether the descriptor is a regular file, as a memfd is. */
+    public static boolean isRegularFile(Fd fd) {
+        return Statx.isType(fd, Statx.S_IFREG);
+    }
+
+    /** Makes the file so many bytes long; what is added reads as zero. */
+    public static void truncate(Fd fd, long size) {
+        SyscallException.check(fd.use(file -> ftruncate(file, size)), "ftruncate(" + size + ")");
+    }
+
+    private static int open(long path, int flags, int mode) {
+        MemorySegment state = Native.state();
+        try {
+            return Native.result((int) OPEN.invokeExact(state, path, flags, mode), state);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
+    }
+
+    private static int ftruncate(int fd, long size) {
+        MemorySegment state = Native.state();
+        try {
+            return Native.result((int) FTRUNCATE.invokeExact(state, fd, size), state);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
+    }
+}

@@ -1,6 +1,0 @@
-package dev.baton.ffi;
-
-final class Probe {
-    private Probe() {
-    }
-}
