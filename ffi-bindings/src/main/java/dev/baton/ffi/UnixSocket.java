@@ -1,0 +1,200 @@
+package dev.baton.ffi;
+
+import static java.lang.foreign.MemoryLayout.PathElement.groupElement;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.StructLayout;
+import java.lang.invoke.MethodHandle;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/** Sockets with a path in the file system, and pairs of connected ones, see unix(7). All are close-on-exec. */
+@CHeader(value = "sys/socket.h", prefix = "SOCK_")
+public final class UnixSocket {
+    /** A stream of bytes. */
+    public static final int STREAM = Socket.SOCK_STREAM;
+    /** Messages without a connection. */
+    public static final int DGRAM = Socket.SOCK_DGRAM;
+    /** Messages over a connection. */
+    public static final int SEQPACKET = Socket.SOCK_SEQPACKET;
+
+    static final StructLayout UCRED = MemoryLayout.structLayout(
+        JAVA_INT.withName("pid"), JAVA_INT.withName("uid"), JAVA_INT.withName("gid")).withName("ucred");
+
+    private static final MethodHandle FCHMOD = Native.function("fchmod", JAVA_INT, JAVA_INT, JAVA_INT);
+    private static final MethodHandle CHMOD = Native.function("chmod", JAVA_INT, JAVA_LONG, JAVA_INT);
+
+    private UnixSocket() {
+    }
+
+    /**
+     * A socket that others connect to.
+     *
+     * <p>At no moment does the file give more rights than {@code mode}: the socket gets them before its file exists,
+     * the umask can only take some away, and what it took is given back before anybody can connect.
+     *
+     * @param path    the file to make; a path that exists is refused with EADDRINUSE
+     * @param type    {@link #STREAM} or {@link #SEQPACKET}, or {@link #DGRAM}, which needs no {@code accept}
+     * @param mode    permissions of the file, such as {@code 0600}
+     * @param backlog connections that wait to be accepted at the same time
+     * @return the listening socket
+     */
+    public static Fd listen(Path path, int type, int mode, int backlog) {
+        Fd socket = Socket.open(SocketAddress.AF_UNIX, type);
+        boolean bound = false;
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment address = SocketAddress.of(path, arena);
+            SyscallException.check(socket.use(fd -> fchmod(fd, mode)), "fchmod(socket)");
+            SyscallException.check(socket.use(fd -> Socket.bind(fd, address)), "bind(\"" + path + "\")");
+            bound = true;
+            SyscallException.check(chmod(arena.allocateFrom(path.toString()).address(), mode), "chmod(" + path + ")");
+            if (type != DGRAM) {
+                SyscallException.check(socket.use(fd -> Socket.listen(fd, backlog)), "listen(\"" + path + "\")");
+            }
+            return socket;
+        } catch (RuntimeException e) {
+            socket.close();
+            if (bound) {
+                delete(path);
+            }
+            throw e;
+        }
+    }
+
+    /** {@link #connect(Path, int, boolean)} that waits. */
+    public static Fd connect(Path path, int type) {
+        return connect(path, type, false);
+    }
+
+    /**
+     * Connects to a listening socket.
+     *
+     * @param path        its file
+     * @param type        its type
+     * @param nonBlocking fail with EAGAIN where the listener's backlog is full, and return a non-blocking socket
+     * @return the connected socket
+     */
+    public static Fd connect(Path path, int type, boolean nonBlocking) {
+        Fd socket = Socket.open(SocketAddress.AF_UNIX, nonBlocking ? type | Socket.SOCK_NONBLOCK : type);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment address = SocketAddress.of(path, arena);
+            long result;
+            do {
+                result = socket.use(fd -> Socket.connect(fd, address));
+            } while (result == -Errno.EINTR);
+            SyscallException.check(result, "connect(\"" + path + "\")");
+            return socket;
+        } catch (RuntimeException e) {
+            socket.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Removes the file of a socket whose listener has gone: one that refuses connections.
+     *
+     * @param path the file
+     * @param type type of the socket
+     * @return whether the path is free now
+     */
+    public static boolean removeStale(Path path, int type) {
+        if (!Files.exists(path)) {
+            return true;
+        }
+        try {
+            connect(path, type, true).close();
+            return false;
+        } catch (SyscallException e) {
+            if (e.errno() == Errno.ECONNREFUSED && isSocket(path)) {
+                delete(path);
+                return true;
+            }
+            return false;
+        }
+    }
+
+    /**
+     * The next connection.
+     *
+     * @param listener    listening socket
+     * @param nonBlocking whether calls on the connection return EAGAIN instead of waiting
+     * @return the connection, or null if the listener does not wait and nobody is there
+     */
+    public static @Nullable Fd accept(Fd listener, boolean nonBlocking) {
+        int flags = nonBlocking ? Socket.SOCK_CLOEXEC | Socket.SOCK_NONBLOCK : Socket.SOCK_CLOEXEC;
+        long result;
+        do {
+            result = listener.use(fd -> Socket.accept(fd, flags));
+        } while (result == -Errno.EINTR || result == -Errno.ECONNABORTED);
+        if (result == -Errno.EAGAIN) {
+            return null;
+        }
+        return Fd.adopt((int) SyscallException.check(result, "accept"));
+    }
+
+    /** Two sockets, connected to each other. */
+    public static Fd[] pair(int type) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment pair = arena.allocate(JAVA_INT, 2);
+            SyscallException.check(
+                Socket.pair(SocketAddress.AF_UNIX, type | Socket.SOCK_CLOEXEC, pair.address()), "socketpair");
+            return new Fd[] {Fd.adopt(pair.getAtIndex(JAVA_INT, 0)), Fd.adopt(pair.getAtIndex(JAVA_INT, 1))};
+        }
+    }
+
+    /** Who is at the other end of a connection. */
+    public static PeerCredentials peerCredentials(Fd connection) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment ucred = arena.allocate(UCRED);
+            MemorySegment length = arena.allocateFrom(JAVA_INT, (int) UCRED.byteSize());
+            SyscallException.check(connection.use(fd -> Socket.option(
+                fd, Socket.SOL_SOCKET, Socket.SO_PEERCRED, ucred.address(), length.address())),
+                "getsockopt(SO_PEERCRED)");
+            return new PeerCredentials(
+                ucred.get(JAVA_INT, UCRED.byteOffset(groupElement("pid"))),
+                ucred.get(JAVA_INT, UCRED.byteOffset(groupElement("uid"))),
+                ucred.get(JAVA_INT, UCRED.byteOffset(groupElement("gid"))));
+        }
+    }
+
+    private static boolean isSocket(Path path) {
+        try {
+            return ((int) Files.getAttribute(path, "unix:mode") & Statx.S_IFMT) == Statx.S_IFSOCK;
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private static void delete(Path path) {
+        try {
+            Files.deleteIfExists(path);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static int fchmod(int fd, int mode) {
+        MemorySegment state = Native.state();
+        try {
+            return Native.result((int) FCHMOD.invokeExact(state, fd, mode), state);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
+    }
+
+    private static int chmod(long path, int mode) {
+        MemorySegment state = Native.state();
+        try {
+            return Native.result((int) CHMOD.invokeExact(state, path, mode), state);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
+    }
+}
