@@ -1,0 +1,80 @@
+package dev.baton.ffi;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+
+/**
+ * A process by descriptor, see pidfd_open(2): unlike a pid, it never comes to mean another process. The C library of
+ * older systems has no wrapper for it; the system call numbers are the same on all architectures.
+ */
+@CHeader({"sys/syscall.h", "signal.h"})
+public final class PidFd implements AutoCloseable {
+    public static final int SIGINT = 2;
+    public static final int SIGKILL = 9;
+    public static final int SIGTERM = 15;
+    public static final int SIGCONT = 18;
+    public static final int SIGSTOP = 19;
+
+    @CName("SYS_pidfd_send_signal")
+    static final long PIDFD_SEND_SIGNAL = 424;
+    @CName("SYS_pidfd_open")
+    static final long PIDFD_OPEN = 434;
+
+    private static final MethodHandle SYSCALL =
+        Native.variadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
+
+    private final Fd fd;
+
+    private PidFd(Fd fd) {
+        this.fd = fd;
+    }
+
+    /** A descriptor of a process; ESRCH if there is none. */
+    public static PidFd open(long pid) {
+        long fd = syscall(PIDFD_OPEN, pid, 0, 0, 0);
+        return new PidFd(Fd.adopt((int) SyscallException.check(fd, "pidfd_open(" + pid + ")")));
+    }
+
+    /** Takes ownership of a descriptor that came over a socket. */
+    public static PidFd adopt(Fd fd) {
+        return new PidFd(fd);
+    }
+
+    /** The descriptor, still owned by this object; readable once the process has ended. */
+    public Fd fd() {
+        return fd;
+    }
+
+    /** Sends a signal, {@link #SIGKILL} for instance; ESRCH if the process has ended and was waited for. */
+    public void kill(int signal) {
+        SyscallException.check(
+            fd.use(process -> syscall(PIDFD_SEND_SIGNAL, process, signal, 0, 0)),
+            "pidfd_send_signal(" + signal + ")");
+    }
+
+    /**
+     * Waits for the end of the process, whoever its parent is.
+     *
+     * @param timeoutMs milliseconds to wait at most, 0 to look only, negative for ever
+     * @return whether it has ended
+     */
+    public boolean awaitExit(long timeoutMs) {
+        return Poll.await(fd, Poll.IN, timeoutMs) != 0;
+    }
+
+    @Override
+    public void close() {
+        fd.close();
+    }
+
+    private static long syscall(long number, long a, long b, long c, long d) {
+        MemorySegment state = Native.state();
+        try {
+            return Native.result((long) SYSCALL.invokeExact(state, number, a, b, c, d), state);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
+    }
+}
