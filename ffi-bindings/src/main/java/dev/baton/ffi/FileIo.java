@@ -118,6 +118,11 @@ public final class FileIo {
         return Statx.size(fd);
     }
 
+    /** The size of the blocks that the file likes best; for a file of huge pages, the size of a page. */
+    public static long blockSize(Fd fd) {
+        return Statx.blockSize(fd);
+    }
+
     /** Whether the descriptor is a socket. */
     public static boolean isSocket(Fd fd) {
         return Statx.isType(fd, Statx.S_IFSOCK);

@@ -54,6 +54,14 @@ final class Statx {
         }
     }
 
+    static long blockSize(Fd fd) {
+        try (Arena arena = Arena.ofConfined()) {
+            // Always filled in, whatever is asked for.
+            return Integer.toUnsignedLong(
+                statx(arena, fd, 0).get(JAVA_INT, STATX.byteOffset(groupElement("stx_blksize"))));
+        }
+    }
+
     private static MemorySegment statx(Arena arena, Fd fd, int mask) {
         MemorySegment result = arena.allocate(STATX);
         long path = arena.allocateFrom("").address();
