@@ -1,6 +1,0 @@
-package dev.baton.tools;
-
-final class Probe {
-    private Probe() {
-    }
-}
