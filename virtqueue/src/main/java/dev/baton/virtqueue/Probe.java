@@ -1,6 +1,0 @@
-package dev.baton.virtqueue;
-
-final class Probe {
-    private Probe() {
-    }
-}
