@@ -1,0 +1,236 @@
+package dev.baton.virtqueue;
+
+import dev.baton.ffi.RawMemory;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The device side of a split virtqueue (virtio 1.2, 2.7).
+ *
+ * <p>Theory of operation. All indices run free in 16 bits; a slot is an index modulo the size.
+ *
+ * <pre>
+ *   available ring, written by the driver          used ring, written here
+ *   ... | consumed | fetched, pending | free       ... | published | shadow used | free
+ *                  ^ lastAvailIdx     ^ avail.idx                  ^ used.idx    ^ usedIdx
+ * </pre>
+ *
+ * <p>A fetch makes one acquire load of {@code avail.idx}, copies the heads of the burst, then walks the chains, so
+ * that the misses on indices and on descriptors overlap. {@link #use} writes the used entry straight into its slot,
+ * which the driver does not look at before {@code used.idx} passes it. {@link #publish} is one release store of
+ * {@code used.idx}, one full fence, and one look at what the driver wants: {@code used_event} when EVENT_IDX was
+ * negotiated, else {@code avail.flags} (virtio 1.2, 2.7.7 and 2.7.10).
+ */
+public final class SplitVirtqueue implements Virtqueue {
+
+    private static final int INDEX_MASK = 0xFFFF;
+    private static final int NO_INTERRUPT = 1;
+    private static final short NO_NOTIFY = 1;
+
+    private final SplitChainWalker walker;
+    private final int size;
+    private final int slotMask;
+    private final boolean eventIdx;
+    private VirtqueueLayout layout;
+    private long availIndex;
+    private long availRing;
+    private long usedIndex;
+    private long usedRing;
+    private int lastAvailIdx;
+    private int usedIdx;
+    private int signalledUsed;
+    /** The driver's index as the last fetch saw it. */
+    private int availIdxSeen;
+    private @Nullable VirtqueueFault fault;
+
+    /**
+     * A live queue, from where {@code state} left it.
+     *
+     * @param features the negotiated features: INDIRECT_DESC, EVENT_IDX and those that decide the header length
+     * @param state where to go on; untrusted
+     * @throws IllegalArgumentException naming what is inconsistent in the state
+     */
+    public SplitVirtqueue(VirtqueueLayout layout, GuestMemory memory, long features, QueueState state) {
+        state.check(layout.size());
+        this.size = layout.size();
+        this.slotMask = size - 1;
+        this.eventIdx = (features & Features.EVENT_IDX) != 0;
+        this.walker = new SplitChainWalker(size, features);
+        this.lastAvailIdx = state.lastAvailIdx();
+        this.usedIdx = state.usedIdx();
+        this.signalledUsed = state.signalledUsed();
+        this.availIdxSeen = lastAvailIdx;
+        this.layout = layout;
+        memory(memory, layout);
+    }
+
+    /** The used index that stands in the ring. */
+    static int usedIndexInRing(VirtqueueLayout layout) {
+        return RawMemory.getShortAcquire(layout.usedRing() + VirtqueueLayout.INDEX_OFFSET) & INDEX_MASK;
+    }
+
+    @Override
+    public void memory(GuestMemory memory, VirtqueueLayout newLayout) {
+        if (newLayout.size() != size) {
+            throw new IllegalArgumentException("size changed from " + size + " to " + newLayout.size());
+        }
+        layout = newLayout;
+        availIndex = newLayout.availableRing() + VirtqueueLayout.INDEX_OFFSET;
+        availRing = newLayout.availableRing() + VirtqueueLayout.RING_OFFSET;
+        usedIndex = newLayout.usedRing() + VirtqueueLayout.INDEX_OFFSET;
+        usedRing = newLayout.usedRing() + VirtqueueLayout.RING_OFFSET;
+        walker.memory(memory, newLayout.descriptorTable());
+    }
+
+    @Override
+    public int size() {
+        return size;
+    }
+
+    /** Where the rings lie. */
+    public VirtqueueLayout layout() {
+        return layout;
+    }
+
+    @Override
+    public int fetchReadable(ChainBurst into, int maxChains) {
+        return fetch(into, maxChains, Long.MAX_VALUE, false);
+    }
+
+    @Override
+    public int fetchWritable(ChainBurst into, int maxChains) {
+        return fetch(into, maxChains, Long.MAX_VALUE, true);
+    }
+
+    @Override
+    public int fetchWritable(ChainBurst into, int maxChains, long enoughBytes) {
+        return fetch(into, maxChains, enoughBytes, true);
+    }
+
+    private int fetch(ChainBurst into, int maxChains, long enoughBytes, boolean writable) {
+        into.clear();
+        int limit = Math.min(look(), Math.min(maxChains, into.maxChains()));
+        copyHeads(into.heads, limit);
+        for (int i = 0; i < limit && into.totalBytes() < enoughBytes; i++) {
+            if (!walker.walk(into, into.heads[i], writable)) {
+                return stop(into, i);
+            }
+        }
+        return into.count();
+    }
+
+    /** Chains available; the one acquire load of a fetch. */
+    private int look() {
+        if (fault != null) {
+            return 0;
+        }
+        int seen = RawMemory.getShortAcquire(availIndex) & INDEX_MASK;
+        availIdxSeen = seen;
+        int available = seen - lastAvailIdx & INDEX_MASK;
+        if (available > size) {
+            fault = VirtqueueFault.AVAIL_INDEX_AHEAD;
+            return 0;
+        }
+        return available;
+    }
+
+    private void copyHeads(int[] heads, int count) {
+        int from = lastAvailIdx;
+        for (int i = 0; i < count; i++) {
+            heads[i] = RawMemory.getShort(availRing + ((from + i & slotMask) << 1)) & INDEX_MASK;
+        }
+    }
+
+    /** Chain {@code i} did not get into the burst: those before it go first, alone it is returned with length 0. */
+    private int stop(ChainBurst into, int i) {
+        if (i == 0) {
+            fault = walker.refusal();
+            if (fault != VirtqueueFault.HEAD_OUT_OF_RANGE) {
+                use(into.heads[0], 0);
+                releaseUsed();
+            }
+        }
+        return i;
+    }
+
+    @Override
+    public void use(int head, int writtenBytes) {
+        long entry = (head & 0xFFFFL) | ((long) writtenBytes << 32);
+        RawMemory.putLong(usedRing + ((long) (usedIdx & slotMask) << 3), entry);
+        usedIdx = usedIdx + 1 & INDEX_MASK;
+        lastAvailIdx = lastAvailIdx + 1 & INDEX_MASK;
+    }
+
+    private void releaseUsed() {
+        RawMemory.putShortRelease(usedIndex, (short) usedIdx);
+    }
+
+    @Override
+    public boolean publish() {
+        int before = signalledUsed;
+        if (before == usedIdx) {
+            return false;
+        }
+        releaseUsed();
+        RawMemory.fullFence();
+        signalledUsed = usedIdx;
+        if (!eventIdx) {
+            return (RawMemory.getShort(layout.availableRing()) & NO_INTERRUPT) == 0;
+        }
+        return before == QueueState.UNSIGNALLED
+            || passed(RawMemory.getShort(layout.usedEvent()), usedIdx, before);
+    }
+
+    /** Whether the index went past {@code event} on its way from {@code before} to {@code now} (virtio 1.2, 2.7.10). */
+    static boolean passed(int event, int now, int before) {
+        return (now - event - 1 & INDEX_MASK) < (now - before & INDEX_MASK);
+    }
+
+    @Override
+    public boolean enableNotifications() {
+        if (eventIdx) {
+            RawMemory.putShort(layout.availEvent(), (short) availIdxSeen);
+        } else {
+            RawMemory.putShort(layout.usedRing(), (short) 0);
+        }
+        RawMemory.fullFence();
+        return fault == null && (RawMemory.getShortAcquire(availIndex) & INDEX_MASK) != availIdxSeen;
+    }
+
+    @Override
+    public void disableNotifications() {
+        if (!eventIdx) {
+            RawMemory.putShort(layout.usedRing(), NO_NOTIFY);
+        }
+        // With EVENT_IDX the avail_event stays behind the driver's index, which asks for nothing (for 65535 chains).
+    }
+
+    @Override
+    public int pending() {
+        return fault == null ? (RawMemory.getShortAcquire(availIndex) & INDEX_MASK) - lastAvailIdx & INDEX_MASK : 0;
+    }
+
+    @Override
+    public @Nullable VirtqueueFault fault() {
+        return fault;
+    }
+
+    @Override
+    public QueueState state() {
+        return new QueueState(lastAvailIdx, usedIdx, signalledUsed);
+    }
+
+    /** Index of the next available-ring entry to look at, 0..65535. */
+    public int lastAvailIdx() {
+        return lastAvailIdx;
+    }
+
+    /** Index of the next used-ring entry to write, 0..65535. */
+    public int usedIdx() {
+        return usedIdx;
+    }
+
+    /** Used index at the last notification decision, or {@link QueueState#UNSIGNALLED}. */
+    public int signalledUsed() {
+        return signalledUsed;
+    }
+}
