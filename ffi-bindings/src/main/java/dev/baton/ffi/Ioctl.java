@@ -39,6 +39,11 @@ final class Ioctl {
         return request(READ, type, number, size);
     }
 
+    /** {@code _IO}: the argument is not a pointer. */
+    static long plain(char type, int number) {
+        return request(0, type, number, 0);
+    }
+
     private static long request(int direction, char type, int number, int size) {
         return ((long) direction << DIRSHIFT) | ((long) size << SIZESHIFT) | ((long) type << TYPESHIFT) | number;
     }

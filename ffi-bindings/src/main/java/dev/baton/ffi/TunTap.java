@@ -51,6 +51,7 @@ public final class TunTap {
     static final long TUNSETQUEUE = Ioctl.write('T', 217, Integer.BYTES);
     static final long TUNSETVNETLE = Ioctl.write('T', 220, Integer.BYTES);
     static final long TUNGETVNETLE = Ioctl.read('T', 221, Integer.BYTES);
+    static final long TUNGETDEVNETNS = Ioctl.plain('T', 227);
 
     private static final String CLONE_DEVICE = "/dev/net/tun";
 
@@ -141,6 +142,16 @@ public final class TunTap {
     /** TUNSETSNDBUF: bytes of frames, written to the device, that may be on their way; more is EAGAIN. */
     public static void setSendBuffer(Fd fd, int bytes) {
         Ioctl.set(fd, "TUNSETSNDBUF", TUNSETSNDBUF, bytes);
+    }
+
+    /**
+     * TUNGETDEVNETNS: the network namespace that the interface is in, as a new descriptor. Needs CAP_NET_ADMIN there.
+     */
+    public static Fd namespace(Fd fd) {
+        int[] namespace = new int[1];
+        SyscallException.check(
+            fd.use(file -> namespace[0] = Ioctl.ioctl(file, TUNGETDEVNETNS, 0)), "ioctl(TUNGETDEVNETNS)");
+        return Fd.adopt(namespace[0]);
     }
 
     /** TUNSETPERSIST: whether the device stays when its last descriptor is closed. */
