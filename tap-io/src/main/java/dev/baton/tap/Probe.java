@@ -1,6 +1,0 @@
-package dev.baton.tap;
-
-final class Probe {
-    private Probe() {
-    }
-}
