@@ -1,6 +1,0 @@
-package dev.baton.vhostuser;
-
-final class Probe {
-    private Probe() {
-    }
-}
