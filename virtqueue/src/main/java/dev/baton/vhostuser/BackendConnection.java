@@ -1,0 +1,183 @@
+package dev.baton.vhostuser;
+
+import dev.baton.ffi.Fd;
+
+/**
+ * The back-end side of one vhost-user connection.
+ *
+ * <p><b>Theory of operation.</b>
+ *
+ * <pre>
+ *   socket --> MessageReader --> RequestSyntax --> BackendSession --> RingTable ----> BackendDevice
+ *               bytes and        body size,         features,          states of
+ *               descriptors      descriptors        memory table       the rings
+ *                                                        |
+ *   socket &lt;-- reply, or acknowledgement &lt;---------------+
+ * </pre>
+ *
+ * <p>A conductor polls the socket and calls {@link #onReadable} when there is something to read; nothing here waits for
+ * the front end. Whatever the front end sends ends in one of three ways:
+ *
+ * <ul>
+ *   <li>It is done. A request with a reply of its own is answered; any other is acknowledged with 0 where REPLY_ACK was
+ *       negotiated and the request asks for it.
+ *   <li>It is refused: well formed, but not to be done ({@link ErrorKind#refusal}). The session is as before. Where an
+ *       acknowledgement was asked for it is not 0, the device is told, and the connection goes on. Without one the
+ *       front end would believe that all is well, so the connection ends.
+ *   <li>It is no message, or the other end has gone. The connection ends.
+ * </ul>
+ *
+ * <p>To end, {@link #onReadable} throws (or returns false where the front end closed its end in good order) and the
+ * caller calls {@link #close}, which stops the rings through the device, unmaps the memory, closes every descriptor and
+ * tells the device.
+ *
+ * <p>Replies are small and a front end reads one before it asks again; one that does not, until the socket is full, is
+ * cut off. Not thread-safe: one thread drives a connection.
+ *
+ * <p>Source: QEMU's {@code docs/interop/vhost-user.rst}.
+ */
+public final class BackendConnection implements AutoCloseable {
+    /** So that a front end that never stops talking does not keep the conductor from others. */
+    private static final int MESSAGES_PER_CALL = 64;
+
+    private static final int REPLY_BYTES = Long.BYTES;
+    private static final long SUCCESS = 0;
+    private static final long FAILURE = 1;
+
+    private final Fd socket;
+    private final BackendDevice device;
+    private final BackendSession session;
+    private final MessageReader reader = new MessageReader(new RequestSyntax());
+    private final Message reply = new Message();
+    private boolean ended;
+    private boolean closed;
+
+    /**
+     * A connection at its beginning.
+     *
+     * @param socket a connected stream socket; the connection owns it from now on
+     * @param device what the back end does with it
+     */
+    public BackendConnection(Fd socket, BackendDevice device) {
+        this.socket = socket;
+        this.device = device;
+        this.session = new BackendSession(device);
+    }
+
+    /** The socket, still owned by the connection. */
+    public Fd socket() {
+        return socket;
+    }
+
+    /**
+     * Handles the messages that have come, up to 64 in a call: watch the socket level-triggered. Never waits.
+     *
+     * @return false where the front end has gone in good order; close the connection
+     * @throws ProtocolException where the connection cannot go on, with the reason; close the connection
+     */
+    public boolean onReadable() throws ProtocolException {
+        if (ended) {
+            return false;
+        }
+        boolean goesOn = false;
+        try {
+            goesOn = handleMessages();
+        } finally {
+            ended = !goesOn;
+        }
+        return goesOn;
+    }
+
+    /**
+     * Stops the rings through the device, unmaps the memory, closes every descriptor and tells the device. A second
+     * call does nothing.
+     */
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        ended = true;
+        reader.close();
+        socket.close();
+        try {
+            session.close();
+        } finally {
+            device.disconnected();
+        }
+    }
+
+    private boolean handleMessages() throws ProtocolException {
+        for (int i = 0; i < MESSAGES_PER_CALL; i++) {
+            try {
+                switch (reader.advance(socket)) {
+                    case WAITING -> {
+                        return true;
+                    }
+                    case END -> {
+                        return false;
+                    }
+                    case MESSAGE -> handle(reader.message());
+                }
+            } catch (ProtocolException e) {
+                tellFailure(e);
+                throw e;
+            }
+        }
+        return true;
+    }
+
+    private void handle(Message message) throws ProtocolException {
+        try {
+            Long answer = session.handle(message);
+            if (answer != null) {
+                reply(message, answer);
+            } else if (asksForAcknowledgement(message)) {
+                reply(message, SUCCESS);
+            }
+        } catch (ProtocolException e) {
+            if (!e.kind().refusal() || !asksForAcknowledgement(message)) {
+                throw e;
+            }
+            reply(message, FAILURE);
+            device.refused(e);
+        } catch (RuntimeException e) {
+            throw new ProtocolException(ErrorKind.DEVICE_FAILED, message.name() + ": " + e, e);
+        } finally {
+            message.clear();
+        }
+    }
+
+    /** The front end waits for an answer: let it have one before the connection ends. */
+    private void tellFailure(ProtocolException reason) {
+        boolean reachable = switch (reason.kind()) {
+            case VANISHED, SOCKET_FAILED, REPLIES_NOT_READ -> false;
+            default -> true;
+        };
+        Message message = reader.message();
+        if (reachable && reader.hasHeader() && asksForAcknowledgement(message)) {
+            try {
+                reply(message, FAILURE);
+            } catch (ProtocolException unreachable) {
+                reason.addSuppressed(unreachable);
+            }
+        }
+    }
+
+    /** A request with a reply of its own has no word for failure. */
+    private boolean asksForAcknowledgement(Message message) {
+        Request request = Request.of(message.code());
+        return message.needsReply() && session.acknowledges() && (request == null || !request.replies());
+    }
+
+    private void reply(Message to, long body) throws ProtocolException {
+        reply.header(to.code(), Message.VERSION | Message.FLAG_REPLY, REPLY_BYTES);
+        reply.int64(0, body);
+        int length = Message.HEADER_BYTES + REPLY_BYTES;
+        if (MessageWriter.send(socket, reply.address(), length, MessageWriter.NO_DESCRIPTORS) != length) {
+            throw new ProtocolException(ErrorKind.REPLIES_NOT_READ,
+                to.name() + ": no room for the reply, the front end does not read");
+        }
+    }
+}

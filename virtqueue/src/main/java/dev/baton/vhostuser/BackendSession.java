@@ -1,0 +1,248 @@
+package dev.baton.vhostuser;
+
+import dev.baton.ffi.EventFd;
+import dev.baton.ffi.Fd;
+import dev.baton.virtqueue.Features;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the back end answers to each request, and what it remembers. It sees only messages that {@link RequestSyntax}
+ * has passed. A request that it refuses, by a {@link ProtocolException}, leaves everything as it was.
+ *
+ * <p>The memory table is replaced in three steps: find every running ring's place in the new table, which may refuse
+ * the whole; tell the device, which returns when no agent looks at the old table any more; unmap what is no longer
+ * needed.
+ */
+final class BackendSession {
+    private static final int MIN_MTU = 68;
+    private static final int MAX_MTU = 65535;
+
+    private final BackendDevice device;
+    private final RingTable rings;
+    private final long offeredFeatures;
+    private final long offeredProtocolFeatures;
+
+    private MemoryTable table = MemoryTable.EMPTY;
+    /** The table that the device was told to leave and did not yet; empty but in the middle of a replacement. */
+    private MemoryTable leaving = MemoryTable.EMPTY;
+    private long ackedFeatures;
+    private long ackedProtocolFeatures;
+    private int status;
+
+    BackendSession(BackendDevice device) {
+        this.device = device;
+        this.rings = new RingTable(device);
+        this.offeredProtocolFeatures = device.protocolFeatures() & ProtocolFeatures.IMPLEMENTED;
+        this.offeredFeatures = device.features()
+            | (offeredProtocolFeatures == 0 ? 0 : ProtocolFeatures.F_PROTOCOL_FEATURES);
+    }
+
+    /** Whether the front end may ask for acknowledgements. */
+    boolean acknowledges() {
+        return (ackedProtocolFeatures & ProtocolFeatures.REPLY_ACK) != 0;
+    }
+
+    /** Handles a well-formed request; returns the body of its own reply, or null where it has none. */
+    @Nullable Long handle(Message message) throws ProtocolException {
+        Request request = Request.of(message.code());
+        if (request == null || !request.served()) {
+            throw new ProtocolException(ErrorKind.UNKNOWN_REQUEST, message.name() + " is not served");
+        }
+        checkOffered(request);
+        switch (request) {
+            case GET_FEATURES -> {
+                return offeredFeatures;
+            }
+            case GET_PROTOCOL_FEATURES -> {
+                return offeredProtocolFeatures;
+            }
+            case GET_QUEUE_NUM -> {
+                return (long) device.maxQueuePairs();
+            }
+            case GET_MAX_MEM_SLOTS -> {
+                return (long) MemoryTable.MAX_REGIONS;
+            }
+            case GET_STATUS -> {
+                return (long) status;
+            }
+            case GET_VRING_BASE -> {
+                int index = ringIndex(request, Integer.toUnsignedLong(message.int32(0)));
+                return (long) rings.stopAndTellBase(index) << 32 | index;
+            }
+            case SET_OWNER -> {
+                // A session has one owner, the other end of its socket.
+            }
+            case SET_FEATURES -> ackFeatures(message.int64(0));
+            case SET_PROTOCOL_FEATURES -> ackProtocolFeatures(message.int64(0));
+            case RESET_OWNER -> rings.disableAll();
+            case RESET_DEVICE -> reset();
+            case SET_STATUS -> status = (int) inRange(request, message.int64(0), 0, 0xFF);
+            case SET_MEM_TABLE -> setTable(message);
+            case ADD_MEM_REG -> addRegion(RegionDescription.read(message, 8), message.descriptors().getFirst());
+            case REM_MEM_REG -> replaceTable(table.without(RegionDescription.read(message, 8)));
+            case NET_SET_MTU -> setMtu(inRange(request, message.int64(0), MIN_MTU, MAX_MTU));
+            case SEND_RARP -> announce(message);
+            default -> handleRing(request, message);
+        }
+        return null;
+    }
+
+    private void handleRing(Request request, Message message) throws ProtocolException {
+        if (EventFds.belongTo(request)) {
+            setEventFd(request, ringIndex(request, message.int64(0) & ~RequestSyntax.NO_DESCRIPTOR), message);
+            return;
+        }
+        int index = ringIndex(request, Integer.toUnsignedLong(message.int32(0)));
+        int value = message.int32(4);
+        switch (request) {
+            case SET_VRING_NUM -> rings.size(index, value);
+            case SET_VRING_BASE -> rings.base(index, value);
+            case SET_VRING_ADDR -> setAddresses(index, value, message);
+            case SET_VRING_ENABLE -> rings.enabled(index, inRange(request, Integer.toUnsignedLong(value), 0, 1) == 1);
+            default -> throw new AssertionError(request);
+        }
+    }
+
+    /** Stops every ring, then unmaps and closes all. Where the device cannot stop a ring, nothing is unmapped. */
+    void close() {
+        rings.stopAll();
+        rings.closeDescriptors();
+        table.unmapExcept(MemoryTable.EMPTY);
+        leaving.unmapExcept(table);
+        table = MemoryTable.EMPTY;
+        leaving = MemoryTable.EMPTY;
+    }
+
+    private void checkOffered(Request request) throws ProtocolException {
+        long needed = request.protocolFeature();
+        boolean aboutProtocol =
+            request == Request.GET_PROTOCOL_FEATURES || request == Request.SET_PROTOCOL_FEATURES;
+        if ((needed & ~offeredProtocolFeatures) != 0 || (aboutProtocol && offeredProtocolFeatures == 0)) {
+            throw new ProtocolException(ErrorKind.NOT_NEGOTIATED,
+                request + " needs a protocol feature that is not offered: " + ProtocolFeatures.describe(needed));
+        }
+    }
+
+    private int ringIndex(Request request, long index) throws ProtocolException {
+        return (int) inRange(request, index, 0, rings.count() - 1);
+    }
+
+    private static long inRange(Request request, long value, long min, long max) throws ProtocolException {
+        if (value < min || value > max) {
+            throw new ProtocolException(ErrorKind.INVALID_VALUE,
+                request + ": " + Long.toUnsignedString(value) + " is not in " + min + ".." + max);
+        }
+        return value;
+    }
+
+    private void ackFeatures(long features) throws ProtocolException {
+        if ((features & ~offeredFeatures) != 0) {
+            throw new ProtocolException(ErrorKind.INVALID_VALUE,
+                "SET_FEATURES: not offered: " + Features.describe(features & ~offeredFeatures));
+        }
+        if (features == ackedFeatures) {
+            // QEMU says them again for each queue pair, while the pairs before it are running.
+            return;
+        }
+        if (rings.anyRunning()) {
+            throw new ProtocolException(ErrorKind.RING_REFUSED, "SET_FEATURES: other features while a ring is running");
+        }
+        device.featuresAcked(features & ~ProtocolFeatures.F_PROTOCOL_FEATURES);
+        ackedFeatures = features;
+        rings.features(features);
+    }
+
+    private void ackProtocolFeatures(long features) throws ProtocolException {
+        if ((features & ~offeredProtocolFeatures) != 0) {
+            throw new ProtocolException(ErrorKind.INVALID_VALUE, "SET_PROTOCOL_FEATURES: not offered: "
+                + ProtocolFeatures.describe(features & ~offeredProtocolFeatures));
+        }
+        ackedProtocolFeatures = features;
+    }
+
+    /** Memory stays: QEMU does not send slots again that it believes to be known. */
+    private void reset() {
+        rings.reset();
+        ackedFeatures &= ProtocolFeatures.F_PROTOCOL_FEATURES;
+        status = 0;
+        device.reset();
+    }
+
+    private void setMtu(long mtu) throws ProtocolException {
+        if (!device.mtu((int) mtu)) {
+            throw new ProtocolException(ErrorKind.INVALID_VALUE, "NET_SET_MTU: the device refuses " + mtu);
+        }
+    }
+
+    private void announce(Message message) {
+        byte[] mac = new byte[6];
+        for (int i = 0; i < mac.length; i++) {
+            mac[i] = message.int8(i);
+        }
+        device.announce(mac);
+    }
+
+    private void setTable(Message message) throws ProtocolException {
+        List<RegionDescription> regions = new ArrayList<>();
+        for (int i = 0; i < message.descriptors().size(); i++) {
+            regions.add(RegionDescription.read(message,
+                RequestSyntax.TABLE_HEADER_BYTES + i * RequestSyntax.REGION_BYTES));
+        }
+        replaceTable(MemoryTable.map(regions, message.descriptors()));
+    }
+
+    private void addRegion(RegionDescription region, Fd file) throws ProtocolException {
+        // QEMU 7.2 says the same region once for each queue pair.
+        if (!table.contains(region)) {
+            replaceTable(table.with(region, file));
+        }
+    }
+
+    private void replaceTable(MemoryTable replacement) throws ProtocolException {
+        List<RingLayout> layouts;
+        try {
+            layouts = rings.resolveAll(replacement.memory());
+        } catch (ProtocolException e) {
+            replacement.unmapExcept(table);
+            throw new ProtocolException(ErrorKind.MEMORY_REFUSED, "a running ring needs it: " + e.getMessage(), e);
+        }
+        leaving = table;
+        table = replacement;
+        if (!layouts.isEmpty()) {
+            device.memoryChanged(table.memory(), layouts);
+        }
+        leaving.unmapExcept(table);
+        leaving = MemoryTable.EMPTY;
+        rings.memory(table.memory());
+    }
+
+    private void setAddresses(int index, int flags, Message message) throws ProtocolException {
+        if (flags != 0) {
+            throw new ProtocolException(ErrorKind.NOT_NEGOTIATED,
+                "SET_VRING_ADDR: ring " + index + ": flags 0x" + Integer.toHexString(flags) + " are not offered");
+        }
+        rings.addresses(index, new RingAddresses(message.int64(8), message.int64(16), message.int64(24)));
+    }
+
+    private void setEventFd(Request request, int index, Message message) throws ProtocolException {
+        EventFd eventFd = null;
+        if (!message.descriptors().isEmpty()) {
+            EventFds.check(request, message.descriptors().getFirst());
+            eventFd = EventFd.adopt(message.takeDescriptor(0));
+        }
+        try {
+            switch (request) {
+                case SET_VRING_KICK -> rings.kick(index, eventFd);
+                case SET_VRING_CALL -> rings.call(index, eventFd);
+                default -> rings.err(index, eventFd);
+            }
+        } catch (ProtocolException | RuntimeException e) {
+            if (eventFd != null) {
+                eventFd.close();
+            }
+            throw e;
+        }
+    }
+}

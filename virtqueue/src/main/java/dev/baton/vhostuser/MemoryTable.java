@@ -1,0 +1,150 @@
+package dev.baton.vhostuser;
+
+import dev.baton.ffi.Errno;
+import dev.baton.ffi.Fd;
+import dev.baton.ffi.FileIo;
+import dev.baton.ffi.Mapping;
+import dev.baton.ffi.SyscallException;
+import dev.baton.virtqueue.GuestMemory;
+import dev.baton.virtqueue.MemoryRegion;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The mapped regions of one front end: an immutable table. A change makes a new table that shares the mappings of the
+ * regions that stay; who replaces one table by another unmaps what the new one lacks, after the last agent has let go
+ * of the old one.
+ *
+ * <p>A region is mapped from a multiple of its file's block size, because a file of huge pages can be mapped in no
+ * other way, and only where its file is large enough: beyond the end of a file there is nothing but SIGBUS.
+ */
+final class MemoryTable {
+    /** As many as QEMU's own library takes; more than any machine type has slots. */
+    static final int MAX_REGIONS = 509;
+
+    static final MemoryTable EMPTY = new MemoryTable(List.of(), GuestMemory.EMPTY);
+
+    private static final long LARGEST_PAGE = 1L << 30;
+
+    private final List<Mapped> regions;
+    private final GuestMemory memory;
+
+    private MemoryTable(List<Mapped> regions, GuestMemory memory) {
+        this.regions = regions;
+        this.memory = memory;
+    }
+
+    /** A region and what holds it. */
+    private record Mapped(RegionDescription description, MemoryRegion region, Mapping mapping) {
+    }
+
+    /** Maps a whole table, or nothing; the descriptors stay the caller's. */
+    static MemoryTable map(List<RegionDescription> descriptions, List<Fd> files) throws ProtocolException {
+        MemoryTable table = EMPTY;
+        try {
+            for (int i = 0; i < descriptions.size(); i++) {
+                table = table.with(descriptions.get(i), files.get(i));
+            }
+            return table;
+        } catch (ProtocolException e) {
+            table.unmapExcept(EMPTY);
+            throw e;
+        }
+    }
+
+    /** This table and one more region; the descriptor stays the caller's. */
+    MemoryTable with(RegionDescription description, Fd file) throws ProtocolException {
+        if (regions.size() == MAX_REGIONS) {
+            throw refused(description, "there are " + MAX_REGIONS + " regions already", null);
+        }
+        Mapped added = map(description, file);
+        List<Mapped> all = new ArrayList<>(regions);
+        all.add(added);
+        try {
+            return new MemoryTable(List.copyOf(all), GuestMemory.of(all.stream().map(Mapped::region).toList()));
+        } catch (IllegalArgumentException e) {
+            added.mapping.close();
+            throw refused(description, e.getMessage(), e);
+        }
+    }
+
+    /** This table less one region. */
+    MemoryTable without(RegionDescription description) throws ProtocolException {
+        List<Mapped> rest = regions.stream().filter(mapped -> !mapped.description.names(description)).toList();
+        if (rest.size() == regions.size()) {
+            throw refused(description, "is not in the memory table", null);
+        }
+        return new MemoryTable(rest, GuestMemory.of(rest.stream().map(Mapped::region).toList()));
+    }
+
+    /** Whether exactly this region is there already. */
+    boolean contains(RegionDescription description) {
+        return regions.stream().anyMatch(mapped -> mapped.description.equals(description));
+    }
+
+    GuestMemory memory() {
+        return memory;
+    }
+
+    boolean isEmpty() {
+        return regions.isEmpty();
+    }
+
+    /** Unmaps what the other table does not share with this one. */
+    void unmapExcept(MemoryTable kept) {
+        for (Mapped mapped : regions) {
+            if (!kept.regions.contains(mapped)) {
+                mapped.mapping.close();
+            }
+        }
+    }
+
+    private static Mapped map(RegionDescription description, Fd file) throws ProtocolException {
+        try {
+            checkFile(description, file);
+            long block = blockBytes(file);
+            long start = description.fileOffset() & -block;
+            long slack = description.fileOffset() - start;
+            long length = slack + description.sizeBytes() + block - 1 & -block;
+            Mapping mapping = Mapping.map(file, start, length, Mapping.PROT_READ | Mapping.PROT_WRITE,
+                Mapping.MAP_SHARED | Mapping.MAP_NORESERVE);
+            try {
+                return new Mapped(description, new MemoryRegion(description.guestAddress(), description.sizeBytes(),
+                    description.userAddress(), mapping.address() + slack), mapping);
+            } catch (IllegalArgumentException e) {
+                mapping.close();
+                throw refused(description, e.getMessage(), e);
+            }
+        } catch (SyscallException e) {
+            boolean scarce = e.errno() == Errno.ENOMEM || e.errno() == Errno.EAGAIN;
+            throw new ProtocolException(scarce ? ErrorKind.OUT_OF_RESOURCES : ErrorKind.MEMORY_REFUSED,
+                description + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static void checkFile(RegionDescription description, Fd file) throws ProtocolException {
+        if (!FileIo.isRegularFile(file)) {
+            throw refused(description, "its descriptor is no file", null);
+        }
+        long fileBytes = FileIo.size(file);
+        long offset = description.fileOffset();
+        if (description.sizeBytes() <= 0) {
+            throw refused(description, "its size is not positive", null);
+        }
+        if (offset < 0 || description.sizeBytes() > fileBytes - offset) {
+            throw refused(description, "its file of 0x" + Long.toHexString(fileBytes)
+                + " bytes is too small for offset 0x" + Long.toHexString(offset), null);
+        }
+    }
+
+    private static long blockBytes(Fd file) {
+        long block = FileIo.blockSize(file);
+        boolean usable = Long.bitCount(block) == 1 && block <= LARGEST_PAGE;
+        return usable ? Math.max(block, Mapping.pageSize()) : Mapping.pageSize();
+    }
+
+    private static ProtocolException refused(RegionDescription region, @Nullable String why, @Nullable Throwable e) {
+        return new ProtocolException(ErrorKind.MEMORY_REFUSED, region + ": " + why, e);
+    }
+}

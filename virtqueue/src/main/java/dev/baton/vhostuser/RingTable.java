@@ -1,0 +1,279 @@
+package dev.baton.vhostuser;
+
+import dev.baton.ffi.EventFd;
+import dev.baton.virtqueue.GuestMemory;
+import dev.baton.virtqueue.QueueState;
+import dev.baton.virtqueue.VirtqueueLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The life of a connection's rings.
+ *
+ * <p><b>Theory of operation.</b> A ring has two independent states, and all four combinations exist:
+ *
+ * <pre>
+ *                 size, addresses, kick and memory are all there
+ *      stopped  -------------------------------------------------&gt;  started
+ *               &lt;-------------------------------------------------
+ *                 GET_VRING_BASE, RESET_DEVICE, end of connection
+ *
+ *                 SET_VRING_ENABLE 1
+ *      disabled  ------------------&gt;  enabled
+ *                &lt;------------------
+ *                 SET_VRING_ENABLE 0, RESET_OWNER, RESET_DEVICE
+ * </pre>
+ *
+ * <p>What the front end says about a ring is collected in a {@link RingConfig}, in whatever order it comes: QEMU sends
+ * SET_VRING_ENABLE a dozen times before there is a memory table. A ring starts with the message that completes it, in
+ * practice SET_VRING_KICK; nobody waits for an actual kick, because front ends rely on a ring that runs at once.
+ * Where protocol features were not acked there is no SET_VRING_ENABLE, and a ring is enabled when it starts.
+ *
+ * <p>A message changes a config only after the device has taken the change: a refused message leaves everything as it
+ * was. Sizes and indices of a running ring cannot be changed; other addresses stop it and start it again in the same
+ * place; eventfds and the memory table are replaced under it.
+ *
+ * <p>Source: vhost-user, "Ring states" and "Multiple queue support".
+ */
+final class RingTable {
+    private final BackendDevice device;
+    private final RingConfig[] configs;
+    private final boolean[] running;
+    private GuestMemory memory = GuestMemory.EMPTY;
+    private long features;
+
+    RingTable(BackendDevice device) {
+        this.device = device;
+        this.configs = new RingConfig[2 * device.maxQueuePairs()];
+        this.running = new boolean[configs.length];
+        Arrays.fill(configs, RingConfig.INITIAL);
+    }
+
+    int count() {
+        return configs.length;
+    }
+
+    boolean anyRunning() {
+        for (boolean one : running) {
+            if (one) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** The acked features, bit 30 included; no ring is running. */
+    void features(long acked) {
+        features = acked;
+    }
+
+    void size(int index, int size) throws ProtocolException {
+        refuseIfRunning(index, size == configs[index].size(), "its size cannot be changed");
+        try {
+            VirtqueueLayout.checkSize(size);
+        } catch (IllegalArgumentException e) {
+            throw new ProtocolException(ErrorKind.RING_REFUSED, "ring " + index + ": " + e.getMessage(), e);
+        }
+        change(index, configs[index].withSize(size));
+    }
+
+    void base(int index, int base) throws ProtocolException {
+        refuseIfRunning(index, false, "its base cannot be changed");
+        if (base >>> 16 != 0) {
+            throw new ProtocolException(ErrorKind.RING_REFUSED,
+                "ring " + index + ": base " + Integer.toUnsignedString(base) + " is no 16-bit index");
+        }
+        configs[index] = configs[index].withBase(base);
+    }
+
+    void addresses(int index, RingAddresses addresses) throws ProtocolException {
+        RingConfig config = configs[index];
+        if (!running[index]) {
+            change(index, config.withAddresses(addresses));
+        } else if (!addresses.equals(config.addresses())) {
+            VirtqueueLayout layout = addresses.resolve(index, config.size(), memory);
+            QueueState state = stop(index);
+            configs[index] = config.withAddresses(addresses);
+            start(index, layout, state);
+        }
+    }
+
+    /** Takes the kick eventfd, or that there is none; either starts the ring. */
+    void kick(int index, @Nullable EventFd kick) throws ProtocolException {
+        RingConfig config = configs[index];
+        if (running[index]) {
+            device.kickChanged(index, kick);
+            configs[index] = config.withKick(true, kick);
+        } else {
+            change(index, config.withKick(true, kick));
+        }
+        close(config.kick());
+    }
+
+    void call(int index, @Nullable EventFd call) {
+        RingConfig config = configs[index];
+        if (running[index]) {
+            device.callChanged(index, call);
+        }
+        configs[index] = config.withCall(call);
+        close(config.call());
+    }
+
+    void err(int index, @Nullable EventFd err) {
+        RingConfig config = configs[index];
+        if (running[index]) {
+            device.errChanged(index, err);
+        }
+        configs[index] = config.withErr(err);
+        close(config.err());
+    }
+
+    void enabled(int index, boolean enabled) {
+        RingConfig config = configs[index];
+        if (running[index] && config.enabled() != enabled) {
+            device.enableRing(index, enabled);
+        }
+        configs[index] = config.withEnabled(enabled);
+    }
+
+    void disableAll() {
+        for (int index = 0; index < configs.length; index++) {
+            enabled(index, false);
+        }
+    }
+
+    /** Stops the ring, if it runs, and returns where the next back end goes on. */
+    int stopAndTellBase(int index) {
+        if (running[index]) {
+            stop(index);
+        }
+        RingConfig config = configs[index];
+        configs[index] = config.withKick(false, null);
+        close(config.kick());
+        return configs[index].base();
+    }
+
+    /** Where the running rings lie in another memory table; refused if one of them is not wholly in it. */
+    List<RingLayout> resolveAll(GuestMemory other) throws ProtocolException {
+        List<RingLayout> layouts = new ArrayList<>();
+        for (int index = 0; index < configs.length; index++) {
+            RingAddresses addresses = configs[index].addresses();
+            if (running[index] && addresses != null) {
+                layouts.add(new RingLayout(index, addresses.resolve(index, configs[index].size(), other)));
+            }
+        }
+        return layouts;
+    }
+
+    /** The memory table was replaced: rings that waited for it start. */
+    void memory(GuestMemory replacement) {
+        memory = replacement;
+        for (int index = 0; index < configs.length; index++) {
+            RingConfig config = configs[index];
+            RingAddresses addresses = config.addresses();
+            if (!running[index] && config.complete() && addresses != null) {
+                try {
+                    start(index, addresses.resolve(index, config.size(), memory), null);
+                } catch (ProtocolException notYet) {
+                    // Memory comes region by region: the ring waits for the one that holds it.
+                }
+            }
+        }
+    }
+
+    /** All rings are stopped and disabled, and what was said about them is forgotten. */
+    void reset() {
+        for (int index = 0; index < configs.length; index++) {
+            stopAndTellBase(index);
+            configs[index] = configs[index].reset();
+        }
+        features &= ProtocolFeatures.F_PROTOCOL_FEATURES;
+    }
+
+    /** Stops every ring. A device that fails at one is asked for the others all the same. */
+    void stopAll() {
+        RuntimeException failure = null;
+        for (int index = 0; index < configs.length; index++) {
+            if (running[index]) {
+                try {
+                    stop(index);
+                } catch (RuntimeException e) {
+                    failure = e;
+                }
+            }
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    /** Closes every descriptor; no ring is running. */
+    void closeDescriptors() {
+        for (int index = 0; index < configs.length; index++) {
+            RingConfig config = configs[index];
+            configs[index] = RingConfig.INITIAL;
+            close(config.kick());
+            close(config.call());
+            close(config.err());
+        }
+    }
+
+    /** Takes the new config of a stopped ring, and starts it if nothing is missing any more. */
+    private void change(int index, RingConfig config) throws ProtocolException {
+        RingConfig before = configs[index];
+        RingAddresses addresses = config.addresses();
+        if (running[index] || !config.complete() || addresses == null || memory.regions().isEmpty()) {
+            configs[index] = config;
+            return;
+        }
+        VirtqueueLayout layout = addresses.resolve(index, config.size(), memory);
+        configs[index] = config;
+        try {
+            start(index, layout, null);
+        } catch (RuntimeException e) {
+            configs[index] = before;
+            throw e;
+        }
+    }
+
+    private void start(int index, VirtqueueLayout layout, @Nullable QueueState stopped) {
+        RingConfig config = configs[index];
+        boolean enabled = config.enabled() || (features & ProtocolFeatures.F_PROTOCOL_FEATURES) == 0;
+        QueueState state = stopped != null ? stopped : startingState(config.base(), layout);
+        device.startRing(index, new Ring(layout, memory, features & ~ProtocolFeatures.F_PROTOCOL_FEATURES, state,
+            config.kick(), config.call(), config.err(), enabled));
+        configs[index] = config.withEnabled(enabled);
+        running[index] = true;
+    }
+
+    /**
+     * A ring goes on at its used index: all before it is done, nothing after it is. The base that the front end tells
+     * is the same number, unless an earlier back end took chains and died; as Baton uses chains in order, those are
+     * exactly the ones between the two.
+     */
+    private static QueueState startingState(int base, VirtqueueLayout layout) {
+        int used = QueueState.resume(base, layout).usedIdx();
+        return new QueueState(used, used, QueueState.UNSIGNALLED);
+    }
+
+    private QueueState stop(int index) {
+        running[index] = false;
+        QueueState state = device.stopRing(index);
+        configs[index] = configs[index].withBase(state.lastAvailIdx() & 0xFFFF);
+        return state;
+    }
+
+    private void refuseIfRunning(int index, boolean same, String what) throws ProtocolException {
+        if (running[index] && !same) {
+            throw new ProtocolException(ErrorKind.RING_REFUSED, "ring " + index + " is running: " + what);
+        }
+    }
+
+    private static void close(@Nullable EventFd descriptor) {
+        if (descriptor != null) {
+            descriptor.close();
+        }
+    }
+}
