@@ -1,0 +1,60 @@
+package dev.baton.tools.options;
+
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/** A port that the user asks for. */
+public sealed interface PortSpec {
+    /**
+     * The name of the port.
+     *
+     * @return its name, unique among the ports
+     */
+    String name();
+
+    /**
+     * The port as it would be written as an option, every default spelled out.
+     *
+     * @return the option's value
+     */
+    String describe();
+
+    /**
+     * A vhost-user port.
+     *
+     * @param name       the name of the port
+     * @param path       the UNIX socket
+     * @param listen     true: Baton listens ({@code mode=server}); false: Baton connects
+     * @param queuePairs how many queue pairs it offers
+     * @param offloads   whether checksum and segmentation offloads are offered
+     */
+    record VhostUser(String name, Path path, boolean listen, int queuePairs, boolean offloads) implements PortSpec {
+        @Override
+        public String describe() {
+            return "vhost-user:" + name + ",path=" + path + ",mode=" + (listen ? "server" : "client")
+                    + ",queues=" + queuePairs + ",offloads=" + onOff(offloads);
+        }
+    }
+
+    /**
+     * A TAP port.
+     *
+     * @param name       the name of the port
+     * @param ifname     the name of the network interface
+     * @param queuePairs how many TAP queues it has
+     * @param netns      the network namespace, by name or path; null for Baton's own
+     * @param persistent whether the interface stays when Baton ends
+     */
+    record Tap(String name, String ifname, int queuePairs, @Nullable String netns, boolean persistent)
+            implements PortSpec {
+        @Override
+        public String describe() {
+            return "tap:" + name + ",ifname=" + ifname + ",queues=" + queuePairs
+                    + (netns == null ? "" : ",netns=" + netns) + ",persistent=" + onOff(persistent);
+        }
+    }
+
+    private static String onOff(boolean value) {
+        return value ? "on" : "off";
+    }
+}

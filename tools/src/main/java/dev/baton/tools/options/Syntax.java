@@ -1,0 +1,30 @@
+package dev.baton.tools.options;
+
+/** How the options of {@code baton run} are written: one text for the help, the messages and the documentation. */
+public final class Syntax {
+    /** A vhost-user port. */
+    public static final String VHOST_USER =
+            "vhost-user:NAME,path=SOCKET[,mode=server|client][,queues=N][,offloads=on|off]";
+
+    /** A TAP port. */
+    public static final String TAP =
+            "tap:NAME[,ifname=INTERFACE][,queues=N][,netns=NAME|PATH][,persistent=on|off]";
+
+    /** A port of any kind. */
+    public static final String PORT = VHOST_USER + " or " + TAP;
+
+    /** A wire. */
+    public static final String WIRE = "A=B, the names of two ports";
+
+    /** A list of CPUs. */
+    public static final String CPUS = "CPU numbers and ranges such as 0,2-3";
+
+    /** The idle modes. */
+    public static final String IDLE = "busy or adaptive";
+
+    /** One line of the configuration file. */
+    public static final String CONFIG_LINE = "KEY = VALUE, with KEY one of port, wire, control, cpus, idle";
+
+    private Syntax() {
+    }
+}

@@ -1,0 +1,190 @@
+package dev.baton.tools.options;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class RunOptionsTest {
+    private static final String VM = "--port vhost-user:vm0,path=/run/vm0.sock";
+    private static final String TAP = "--port tap:tap0";
+
+    @Test
+    void everyOptionIsTaken() {
+        RunOptions options = cli("--port vhost-user:vm0,path=/run/vm0.sock,mode=client,queues=2,offloads=off",
+                "--port tap:uplink,ifname=tap0,queues=2,netns=blue,persistent=on", "--wire vm0=uplink",
+                "--control /run/baton.sock", "--cpus 0,2-3", "--idle busy");
+        assertThat(options).isEqualTo(new RunOptions(
+                List.of(new PortSpec.VhostUser("vm0", Path.of("/run/vm0.sock"), false, 2, false),
+                        new PortSpec.Tap("uplink", "tap0", 2, "blue", true)),
+                List.of(new WireSpec("vm0", "uplink")), Path.of("/run/baton.sock"), List.of(0, 2, 3), true));
+    }
+
+    @Test
+    void defaultsAreSpelledOut() {
+        assertThat(cli(VM, TAP, "--wire vm0=tap0").describe()).containsExactly(
+                "port = vhost-user:vm0,path=/run/vm0.sock,mode=server,queues=1,offloads=on",
+                "port = tap:tap0,ifname=tap0,queues=1,persistent=off", "wire = vm0=tap0", "idle = adaptive");
+    }
+
+    @Test
+    void theEffectiveConfigurationIsAConfigurationFile() {
+        RunOptions options = cli(VM + ",queues=4", TAP + ",netns=/run/netns/blue", "--wire tap0=vm0", "--cpus 1",
+                "--idle busy", "--control /run/c.sock");
+        assertThat(RunOptions.of(ConfigFile.parse("f", options.describe()), List.of())).isEqualTo(options);
+    }
+
+    @Test
+    void theCommandLineGoesBeforeTheFile() {
+        List<OptionLine> file = ConfigFile.parse("baton.conf", List.of("# a guest", "",
+                " port = vhost-user:vm0,path=/a ", "port=tap:tap0",
+                "port=tap:tap1", "wire = vm0=tap0", "idle = busy", "cpus = 0"));
+        RunOptions options = RunOptions.of(file, lines("--port tap:tap2,queues=3", "--port vhost-user:vm0,path=/b",
+                "--wire vm0=tap2", "--cpus 1"));
+        assertThat(options.describe()).containsExactly(
+                "port = vhost-user:vm0,path=/b,mode=server,queues=1,offloads=on",
+                "port = tap:tap0,ifname=tap0,queues=1,persistent=off",
+                "port = tap:tap1,ifname=tap1,queues=1,persistent=off",
+                "port = tap:tap2,ifname=tap2,queues=3,persistent=off", "wire = vm0=tap2", "cpus = 1", "idle = busy");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', value = {
+        "vm0                               | a port is vhost-user:NAME",
+        "vhos:vm0,path=/a                  | unknown kind of port 'vhos', it is vhost-user or tap",
+        "tap:                              | '' is no name for a port",
+        "tap:-x                            | '-x' is no name for a port",
+        "tap:a b                           | 'a b' is no name for a port",
+        "vhost-user:vm0                    | the key 'path' is missing",
+        "vhost-user:vm0,path=              | the key 'path' is missing",
+        "vhost-user:vm0,path=/a,path=/b    | the key 'path' is given twice",
+        "vhost-user:vm0,path=/a,netns=x    | unknown key 'netns', a port of this kind is vhost-user:NAME,path=SOCKET",
+        "vhost-user:vm0,path=/a,mode=both  | 'mode' is server or client, not 'both'",
+        "vhost-user:vm0,path=/a,offloads=1 | 'offloads' is on or off, not '1'",
+        "vhost-user:vm0,path=/a,queues=0   | 'queues' is a number from 1 to 128, not '0'",
+        "vhost-user:vm0,path=/a,queues=129 | 'queues' is a number from 1 to 128, not '129'",
+        "vhost-user:vm0,path=/a,queues=2x  | 'queues' is a number from 1 to 128, not '2x'",
+        "vhost-user:vm0,path=/a,queues=    | 'queues' is a number from 1 to 128, not ''",
+        "vhost-user:vm0,path=/a,queues=-1  | 'queues' is a number from 1 to 128, not '-1'",
+        "vhost-user:vm0,path=/a,queues=99999999999 | 'queues' is a number from 1 to 128",
+        "tap:t0,queues=257                 | 'queues' is a number from 1 to 256, not '257'",
+        "tap:t0,path=/a                    | unknown key 'path', a port of this kind is tap:NAME",
+        "tap:t0,persistent=yes             | 'persistent' is off or on, not 'yes'",
+        "tap:t0,netns=                     | the key 'netns' is empty",
+        "tap:t0,queues                     | 'queues' is not key=value",
+        "tap:t0,                           | '' is not key=value",
+        "tap:t0,=1                         | '=1' is not key=value",
+        "tap:a-name-of-16-by               | ok",
+        "tap:a-name-of-16-byt              | 'a-name-of-16-byt' is no name for an interface",
+        "tap:t0,ifname=a/b                 | 'a/b' is no name for an interface",
+        "tap:t0,ifname=tap%d               | 'tap%d' is no name for an interface"})
+    void aPortIsCheckedWordByWord(String port, String expected) {
+        if ("ok".equals(expected)) {
+            assertThat(cli("--port " + port).ports()).hasSize(1);
+            return;
+        }
+        assertThatThrownBy(() -> cli("--port " + port)).isInstanceOf(UsageException.class)
+                .hasMessageStartingWith("--port " + port + ": ").hasMessageContaining(expected);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', value = {
+        "vm0      | a wire is A=B",
+        "=vm0     | a wire is A=B",
+        "vm0=     | a wire is A=B",
+        "a=b=c    | a wire is A=B",
+        "vm0=vm0  | a port cannot be wired to itself",
+        "vm0=tap9 | there is no port 'tap9', the ports are vm0, tap0"})
+    void aWireIsChecked(String wire, String expected) {
+        assertThatThrownBy(() -> cli(VM, TAP, "--wire " + wire)).isInstanceOf(UsageException.class)
+                .hasMessageStartingWith("--wire " + wire + ": ").hasMessageContaining(expected);
+    }
+
+    @Test
+    void aPortIsWiredOnce() {
+        assertRefused("the port 'vm0' is wired already, by vm0=tap0", VM, TAP, "--port tap:tap1", "--wire vm0=tap0",
+                "--wire tap1=vm0");
+    }
+
+    @Test
+    void namesPathsAndInterfacesAreUsedOnce() {
+        assertRefused("there are two ports with the name 'tap0'", TAP, TAP + ",queues=2");
+        assertRefused("the interface tap0 belongs to the port 'tap0' already", TAP, "--port tap:x,ifname=tap0");
+        assertRefused("the socket /run/vm0.sock belongs to the port 'vm0' already", VM,
+                "--port vhost-user:vm1,path=/run/../run/vm0.sock");
+        assertRefused("the socket /run/vm0.sock belongs to the control socket already", VM, "--control /run/vm0.sock");
+        assertThat(cli(TAP, "--port tap:x,ifname=tap0,netns=blue").ports()).hasSize(2);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", ",", "a", "1-", "-1", "3-2", "0,0", "0-2,1", "0-99999", "1.5", "0;1"})
+    void aCpuListIsChecked(String list) {
+        assertThatThrownBy(() -> cli(TAP, "--cpus " + list)).isInstanceOf(UsageException.class)
+                .hasMessageStartingWith("--cpus");
+    }
+
+    @Test
+    void anIdleModeIsChecked() {
+        assertRefused("--idle lazy: the idle mode is busy or adaptive", TAP, "--idle lazy");
+    }
+
+    @Test
+    void aSocketPathFitsSunPath() {
+        String path = "/" + "x".repeat(106);
+        assertThat(cli("--port vhost-user:vm0,path=" + path).ports()).hasSize(1);
+        assertRefused("the path of the socket has 108 bytes, at most 107 are possible",
+                "--port vhost-user:vm0,path=" + path + "x");
+        assertRefused("at most 107 are possible", TAP, "--control " + path + "x");
+    }
+
+    @Test
+    void withoutAPortThereIsNothingToRun() {
+        assertRefused("there is nothing to run: give at least one --port");
+    }
+
+    @Test
+    void aFileIsNamedWithItsLine(@TempDir Path folder) throws Exception {
+        Path file = folder.resolve("baton.conf");
+        Files.writeString(file, "# ports\nport = tap:tap0\n\nspeed = 11\n");
+        assertThatThrownBy(() -> RunOptions.of(ConfigFile.read(file.toString()), List.of()))
+                .hasMessage(file + ":4: speed: unknown key, a line is " + Syntax.CONFIG_LINE);
+        Files.writeString(file, "port = tap:tap0,queues=x\n");
+        assertThatThrownBy(() -> RunOptions.of(ConfigFile.read(file.toString()), List.of()))
+                .hasMessage(file + ":1: port tap:tap0,queues=x: 'queues' is a number from 1 to 256, not 'x'");
+        Files.writeString(file, "just words\n");
+        assertThatThrownBy(() -> ConfigFile.read(file.toString()))
+                .hasMessageContaining(":1: 'just words' is no option");
+        Files.writeString(file, "idle = busy\nidle = busy\nport = tap:tap0");
+        assertThatThrownBy(() -> RunOptions.of(ConfigFile.read(file.toString()), List.of()))
+                .hasMessageContaining(":2: idle busy: 'idle' is given twice");
+        Files.write(file, new byte[] {(byte) 0xff, (byte) 0xfe});
+        assertThatThrownBy(() -> ConfigFile.read(file.toString())).hasMessageContaining("not a text in UTF-8");
+        assertThatThrownBy(() -> ConfigFile.read(folder + "/none")).hasMessageContaining("there is no such file");
+        assertThatThrownBy(() -> ConfigFile.read(folder.toString())).hasMessageContaining("cannot be read");
+    }
+
+    private static void assertRefused(String message, String... arguments) {
+        assertThatThrownBy(() -> cli(arguments)).isInstanceOf(UsageException.class).hasMessageContaining(message);
+    }
+
+    private static RunOptions cli(String... arguments) {
+        return RunOptions.of(List.of(), lines(arguments));
+    }
+
+    private static List<OptionLine> lines(String... arguments) {
+        List<OptionLine> lines = new ArrayList<>();
+        for (String argument : arguments) {
+            String[] words = argument.split(" ", 2);
+            lines.add(OptionLine.argument(words[0].substring(2), words[1]));
+        }
+        return lines;
+    }
+}
