@@ -1,0 +1,119 @@
+package dev.baton.tools.control;
+
+import dev.baton.ffi.DescriptorMessage;
+import dev.baton.ffi.Errno;
+import dev.baton.ffi.Fd;
+import dev.baton.ffi.Mapping;
+import dev.baton.ffi.Poll;
+import dev.baton.ffi.RawMemory;
+import dev.baton.ffi.SyscallException;
+import dev.baton.ffi.UnixSocket;
+import dev.baton.tools.json.JsonReader;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Asks a running Baton over its control socket. */
+public final class ControlClient implements AutoCloseable {
+    private static final int TIMEOUT_MS = 10_000;
+
+    private final Path path;
+    private final Fd socket;
+
+    private ControlClient(Path path, Fd socket) {
+        this.path = path;
+        this.socket = socket;
+    }
+
+    /**
+     * Connects.
+     *
+     * @param path the control socket
+     * @return the connection
+     * @throws IOException with one sentence when no Baton is there
+     */
+    public static ControlClient connect(Path path) throws IOException {
+        try {
+            return new ControlClient(path, UnixSocket.connect(path, UnixSocket.SEQPACKET));
+        } catch (SyscallException e) {
+            throw new IOException(whyNot(path, e.errno()), e);
+        }
+    }
+
+    private static String whyNot(Path path, int errno) {
+        return switch (errno) {
+            case Errno.ENOENT -> "there is no control socket " + path + ", is Baton running?";
+            case Errno.ECONNREFUSED -> "nobody listens on " + path + ", the Baton that made it has gone";
+            case Errno.EACCES -> "no permission to connect to " + path;
+            case Errno.EPROTOTYPE -> path + " is a socket, but no control socket of Baton";
+            default -> "cannot connect to " + path + ": " + Errno.describe(errno);
+        };
+    }
+
+    /**
+     * Whether somebody listens on a path.
+     *
+     * @param path a control socket
+     * @return true when a connection came about
+     */
+    public static boolean isServed(Path path) {
+        try (ControlClient client = connect(path)) {
+            return client.socket.isOpen();
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    /**
+     * Who serves the socket.
+     *
+     * @return the process that listens
+     */
+    public int pid() {
+        return UnixSocket.peerCredentials(socket).pid();
+    }
+
+    /**
+     * Asks.
+     *
+     * @param line the request, one line
+     * @return the answer, to be closed by the caller
+     * @throws IOException with one sentence when there is no answer, or it is an error
+     */
+    public ControlReply ask(String line) throws IOException {
+        byte[] request = line.getBytes(StandardCharsets.UTF_8);
+        List<Fd> descriptors = new ArrayList<>();
+        try (Mapping memory = Mapping.anonymous(ControlProtocol.MAX_REPLY_BYTES)) {
+            RawMemory.copyFromArray(request, 0, memory.address(), request.length);
+            DescriptorMessage.send(socket, memory.address(), request.length, new int[0], 0);
+            if (Poll.await(socket, Poll.IN, TIMEOUT_MS) == 0) {
+                throw new IOException("no answer from " + path + " within " + TIMEOUT_MS / 1000 + " s");
+            }
+            long length = new DescriptorMessage.Receiver()
+                    .receive(socket, memory.address(), memory.length(), descriptors, 0);
+            if (length <= 0) {
+                throw new IOException("the Baton behind " + path + " closed the connection");
+            }
+            byte[] bytes = new byte[(int) length];
+            RawMemory.copyToArray(memory.address(), bytes, 0, bytes.length);
+            Object document = JsonReader.parse(new String(bytes, StandardCharsets.UTF_8));
+            if (JsonReader.at(document, "error") instanceof String why) {
+                throw new IOException(why);
+            }
+            return new ControlReply(document, List.copyOf(descriptors));
+        } catch (SyscallException | IllegalArgumentException e) {
+            descriptors.forEach(Fd::close);
+            throw new IOException("the talk with " + path + " broke: " + e.getMessage(), e);
+        } catch (IOException e) {
+            descriptors.forEach(Fd::close);
+            throw e;
+        }
+    }
+
+    @Override
+    public void close() {
+        socket.close();
+    }
+}
