@@ -62,11 +62,18 @@ public final class EventFd implements AutoCloseable {
         return (int) FileIo.write(fd, ONE, Long.BYTES);
     }
 
-    /** Hot: reads the counter and sets it to 0. Returns it, or negative errno; EAGAIN if it was 0. */
+    /**
+     * Hot: reads the counter and sets it to 0. Returns it, or negative errno; EAGAIN if it was 0. The other end can put
+     * the unsigned counter above what a {@code long} holds: that is returned as the largest one, not as an error.
+     */
     public static long drain(int fd) {
         long counter = Native.scratch();
         long result = FileIo.read(fd, counter, Long.BYTES);
-        return result < 0 ? result : RawMemory.getLong(counter);
+        if (result < 0) {
+            return result;
+        }
+        long signals = RawMemory.getLong(counter);
+        return signals < 0 ? Long.MAX_VALUE : signals;
     }
 
     @Override
