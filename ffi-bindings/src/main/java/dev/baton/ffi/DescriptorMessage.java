@@ -1,6 +1,7 @@
 package dev.baton.ffi;
 
 import java.lang.foreign.Arena;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -126,10 +127,18 @@ public final class DescriptorMessage {
                 }
                 throw new TruncatedControlException(room, fds.length);
             }
-            for (int fd : fds) {
-                into.add(Fd.adopt(fd));
-            }
+            hand(fds, into);
             return result;
+        }
+
+        private static void hand(int[] fds, List<Fd> into) {
+            List<Fd> owned = Arrays.stream(fds).mapToObj(Fd::adopt).toList();
+            try {
+                into.addAll(owned);
+            } catch (RuntimeException e) { // a list that cannot grow
+                owned.forEach(Fd::close);
+                throw e;
+            }
         }
     }
 }
