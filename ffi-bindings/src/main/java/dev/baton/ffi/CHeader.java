@@ -17,4 +17,7 @@ import java.lang.annotation.Target;
 
     /** What C puts before the names of the constants: {@code EPOLL} for {@code EPOLLIN}. */
     String prefix() default "";
+
+    /** Names in C that are younger than some headers in use. */
+    String[] mayLack() default {};
 }

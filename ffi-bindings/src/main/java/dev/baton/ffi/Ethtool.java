@@ -47,7 +47,7 @@ public final class Ethtool {
             MemorySegment info = arena.allocate(ETHTOOL_DRVINFO);
             info.set(JAVA_INT, 0, ETHTOOL_GDRVINFO);
             MemorySegment request = InterfaceRequest.of(name, arena);
-            request.set(JAVA_LONG, InterfaceRequest.VALUE, info.address());
+            InterfaceRequest.value(request).set(JAVA_LONG, 0, info.address());
             try {
                 Ioctl.call(socket, "SIOCETHTOOL \"" + name + "\"", SIOCETHTOOL, request.address());
             } catch (SyscallException e) {

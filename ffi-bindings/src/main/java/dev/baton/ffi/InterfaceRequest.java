@@ -1,5 +1,6 @@
 package dev.baton.ffi;
 
+import static java.lang.foreign.MemoryLayout.PathElement.groupElement;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import java.lang.foreign.Arena;
@@ -26,8 +27,7 @@ final class InterfaceRequest {
         MemoryLayout.sequenceLayout(IFNAMSIZ, JAVA_BYTE).withName("ifr_name"),
         MemoryLayout.sequenceLayout(24, JAVA_BYTE).withName("ifr_ifru")).withName("ifreq");
 
-    /** Where the value is. */
-    static final long VALUE = IFNAMSIZ;
+    private static final long VALUE = IFREQ.byteOffset(groupElement("ifr_ifru"));
 
     private InterfaceRequest() {
     }
@@ -44,6 +44,12 @@ final class InterfaceRequest {
         return request;
     }
 
+    /** The value of a request: flags, a number or a socket address, from the first byte on. */
+    static MemorySegment value(MemorySegment request) {
+        return request.asSlice(VALUE);
+    }
+
+    /** The name in a request, which the kernel may have completed. */
     static String name(MemorySegment request) {
         return request.getString(0);
     }

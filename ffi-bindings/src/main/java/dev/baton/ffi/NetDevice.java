@@ -1,16 +1,19 @@
 package dev.baton.ffi;
 
+import static java.lang.foreign.MemoryLayout.PathElement.groupElement;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.StructLayout;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
 /** Network interfaces by name, in the network namespace of the calling thread; see netdevice(7). */
-@CHeader({"sys/socket.h", "sys/ioctl.h", "net/if.h", "net/if_arp.h"})
+@CHeader({"sys/socket.h", "sys/ioctl.h", "net/if.h", "net/if_arp.h", "netinet/in.h"})
 public final class NetDevice {
     static final int SIOCGIFFLAGS = 0x8913;
     static final int SIOCSIFFLAGS = 0x8914;
@@ -28,12 +31,20 @@ public final class NetDevice {
     static final int IFF_RUNNING = 0x40;
     static final int ARPHRD_ETHER = 1;
 
+    static final StructLayout SOCKADDR = MemoryLayout.structLayout(
+        JAVA_SHORT.withName("sa_family"),
+        MemoryLayout.sequenceLayout(14, JAVA_BYTE).withName("sa_data")).withName("sockaddr");
+
+    static final StructLayout SOCKADDR_IN = MemoryLayout.structLayout(
+        JAVA_SHORT.withName("sin_family"),
+        JAVA_SHORT.withName("sin_port"),
+        JAVA_INT.withName("sin_addr"),
+        MemoryLayout.sequenceLayout(8, JAVA_BYTE).withName("sin_zero")).withName("sockaddr_in");
+
     private static final int MAC_BYTES = 6;
     private static final int IPV4_BYTES = 4;
-    /** In {@code struct sockaddr}: the bytes after the family. */
-    private static final long SOCKADDR_DATA = InterfaceRequest.VALUE + Short.BYTES;
-    /** In {@code struct sockaddr_in}: the address, after family and port. */
-    private static final long SOCKADDR_IN_ADDR = InterfaceRequest.VALUE + 2 * Short.BYTES;
+    private static final long MAC = SOCKADDR.byteOffset(groupElement("sa_data"));
+    private static final long IPV4 = SOCKADDR_IN.byteOffset(groupElement("sin_addr"));
 
     private NetDevice() {
     }
@@ -71,7 +82,7 @@ public final class NetDevice {
         int flags = flags(name);
         int wanted = up ? flags | IFF_UP : flags & ~IFF_UP;
         request(name, "SIOCSIFFLAGS", SIOCSIFFLAGS,
-            ifreq -> ifreq.set(JAVA_SHORT, InterfaceRequest.VALUE, (short) wanted), ifreq -> 0);
+            value -> value.set(JAVA_SHORT, 0, (short) wanted), value -> 0);
     }
 
     /** Bytes of the largest IP packet. */
@@ -96,8 +107,8 @@ public final class NetDevice {
 
     /** The Ethernet address, 6 bytes. */
     public static byte[] hardwareAddress(String name) {
-        return request(name, "SIOCGIFHWADDR", SIOCGIFHWADDR, ifreq -> { },
-            ifreq -> ifreq.asSlice(SOCKADDR_DATA, MAC_BYTES).toArray(JAVA_BYTE));
+        return request(name, "SIOCGIFHWADDR", SIOCGIFHWADDR, value -> { },
+            value -> value.asSlice(MAC, MAC_BYTES).toArray(JAVA_BYTE));
     }
 
     /** Sets the Ethernet address, 6 bytes. */
@@ -105,10 +116,10 @@ public final class NetDevice {
         if (address.length != MAC_BYTES) {
             throw new IllegalArgumentException("an Ethernet address has 6 bytes, not " + address.length);
         }
-        request(name, "SIOCSIFHWADDR", SIOCSIFHWADDR, ifreq -> {
-            ifreq.set(JAVA_SHORT, InterfaceRequest.VALUE, (short) ARPHRD_ETHER);
-            MemorySegment.copy(address, 0, ifreq, JAVA_BYTE, SOCKADDR_DATA, MAC_BYTES);
-        }, ifreq -> 0);
+        request(name, "SIOCSIFHWADDR", SIOCSIFHWADDR, value -> {
+            value.set(JAVA_SHORT, 0, (short) ARPHRD_ETHER);
+            MemorySegment.copy(address, 0, value, JAVA_BYTE, MAC, MAC_BYTES);
+        }, value -> 0);
     }
 
     /**
@@ -124,9 +135,9 @@ public final class NetDevice {
         }
         int mask = prefix == 0 ? 0 : -1 << (Integer.SIZE - prefix);
         byte[] bytes = ipv4(address);
-        request(name, "SIOCSIFADDR", SIOCSIFADDR, ifreq -> internetAddress(ifreq, bytes), ifreq -> 0);
-        request(name, "SIOCSIFNETMASK", SIOCSIFNETMASK, ifreq -> internetAddress(ifreq, new byte[] {
-            (byte) (mask >>> 24), (byte) (mask >>> 16), (byte) (mask >>> 8), (byte) mask}), ifreq -> 0);
+        request(name, "SIOCSIFADDR", SIOCSIFADDR, value -> internetAddress(value, bytes), value -> 0);
+        request(name, "SIOCSIFNETMASK", SIOCSIFNETMASK, value -> internetAddress(value, new byte[] {
+            (byte) (mask >>> 24), (byte) (mask >>> 16), (byte) (mask >>> 8), (byte) mask}), value -> 0);
     }
 
     private static byte[] ipv4(String address) {
@@ -144,22 +155,22 @@ public final class NetDevice {
         return bytes;
     }
 
-    private static void internetAddress(MemorySegment ifreq, byte[] address) {
-        ifreq.set(JAVA_SHORT, InterfaceRequest.VALUE, (short) Socket.AF_INET);
-        MemorySegment.copy(address, 0, ifreq, JAVA_BYTE, SOCKADDR_IN_ADDR, IPV4_BYTES);
+    private static void internetAddress(MemorySegment value, byte[] address) {
+        value.set(JAVA_SHORT, 0, (short) Socket.AF_INET);
+        MemorySegment.copy(address, 0, value, JAVA_BYTE, IPV4, IPV4_BYTES);
     }
 
     private static int flags(String name) {
-        return request(name, "SIOCGIFFLAGS", SIOCGIFFLAGS, ifreq -> { },
-            ifreq -> Short.toUnsignedInt(ifreq.get(JAVA_SHORT, InterfaceRequest.VALUE)));
+        return request(name, "SIOCGIFFLAGS", SIOCGIFFLAGS, value -> { },
+            value -> Short.toUnsignedInt(value.get(JAVA_SHORT, 0)));
     }
 
     private static int getInt(String name, String call, int request) {
-        return request(name, call, request, ifreq -> { }, ifreq -> ifreq.get(JAVA_INT, InterfaceRequest.VALUE));
+        return request(name, call, request, value -> { }, value -> value.get(JAVA_INT, 0));
     }
 
     private static void setInt(String name, String call, int request, int value) {
-        request(name, call, request, ifreq -> ifreq.set(JAVA_INT, InterfaceRequest.VALUE, value), ifreq -> 0);
+        request(name, call, request, argument -> argument.set(JAVA_INT, 0, value), argument -> 0);
     }
 
     /** One request, over a socket of its own: it belongs to the namespace that the thread is in now. */
@@ -167,9 +178,9 @@ public final class NetDevice {
         Consumer<MemorySegment> before, Function<MemorySegment, T> after) {
         try (Arena arena = Arena.ofConfined(); Fd socket = Socket.open(Socket.AF_INET, Socket.SOCK_DGRAM)) {
             MemorySegment ifreq = InterfaceRequest.of(name, arena);
-            before.accept(ifreq);
+            before.accept(InterfaceRequest.value(ifreq));
             Ioctl.call(socket, call + " \"" + name + "\"", request, ifreq.address());
-            return after.apply(ifreq);
+            return after.apply(InterfaceRequest.value(ifreq));
         }
     }
 }

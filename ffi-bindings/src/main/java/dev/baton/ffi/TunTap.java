@@ -9,7 +9,8 @@ import java.lang.foreign.MemorySegment;
  * The TUN/TAP driver, by ioctl(2) on descriptors of {@code /dev/net/tun}; see the kernel's
  * {@code networking/tuntap.rst} and {@code linux/if_tun.h}. Each descriptor is one queue of a device.
  */
-@CHeader({"sys/socket.h", "linux/if.h", "linux/if_tun.h"})
+@CHeader(value = {"sys/ioctl.h", "sys/socket.h", "linux/if.h", "linux/if_tun.h"},
+    mayLack = {"TUN_F_USO4", "TUN_F_USO6"})
 public final class TunTap {
     /** Ethernet frames, not IP packets. */
     public static final int IFF_TAP = 0x2;
@@ -67,13 +68,17 @@ public final class TunTap {
     public record Iff(String name, int flags) {
     }
 
-    /** Opens the clone device: a descriptor that is no queue yet, not blocking. */
+    /**
+     * Opens the clone device: a descriptor that is no queue yet, not blocking. It belongs to the network namespace that
+     * the thread is in now, and so does the device that {@link #setIff} makes with it, from wherever that is called.
+     */
     public static Fd openClone() {
         return FileIo.open(CLONE_DEVICE, FileIo.O_RDWR | FileIo.O_NONBLOCK, 0);
     }
 
     /**
-     * TUNSETIFF: makes the descriptor a queue, of a new device in the thread's namespace or of one that is there.
+     * TUNSETIFF: makes the descriptor a queue, of a new device or of one that is there, in the
+     * namespace where the descriptor was opened.
      *
      * @param fd    a descriptor of the clone device
      * @param name  name of the interface; may hold {@code %d}, or be empty
@@ -83,7 +88,7 @@ public final class TunTap {
     public static String setIff(Fd fd, String name, int flags) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment request = InterfaceRequest.of(name, arena);
-            request.set(JAVA_SHORT, InterfaceRequest.VALUE, (short) flags);
+            InterfaceRequest.value(request).set(JAVA_SHORT, 0, (short) flags);
             Ioctl.call(fd, "TUNSETIFF \"" + name + "\"", TUNSETIFF, request.address());
             return InterfaceRequest.name(request);
         }
@@ -94,7 +99,7 @@ public final class TunTap {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment request = InterfaceRequest.of("", arena);
             Ioctl.call(fd, "TUNGETIFF", TUNGETIFF, request.address());
-            int flags = Short.toUnsignedInt(request.get(JAVA_SHORT, InterfaceRequest.VALUE));
+            int flags = Short.toUnsignedInt(InterfaceRequest.value(request).get(JAVA_SHORT, 0));
             return new Iff(InterfaceRequest.name(request), flags);
         }
     }
@@ -134,7 +139,7 @@ public final class TunTap {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment request = InterfaceRequest.of("", arena);
             int flags = attached ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE;
-            request.set(JAVA_SHORT, InterfaceRequest.VALUE, (short) flags);
+            InterfaceRequest.value(request).set(JAVA_SHORT, 0, (short) flags);
             Ioctl.call(fd, "TUNSETQUEUE", TUNSETQUEUE, request.address());
         }
     }
@@ -148,10 +153,8 @@ public final class TunTap {
      * TUNGETDEVNETNS: the network namespace that the interface is in, as a new descriptor. Needs CAP_NET_ADMIN there.
      */
     public static Fd namespace(Fd fd) {
-        int[] namespace = new int[1];
-        SyscallException.check(
-            fd.use(file -> namespace[0] = Ioctl.ioctl(file, TUNGETDEVNETNS, 0)), "ioctl(TUNGETDEVNETNS)");
-        return Fd.adopt(namespace[0]);
+        return Fd.adopt((int) SyscallException.check(
+            fd.use(file -> Ioctl.ioctl(file, TUNGETDEVNETNS, 0)), "ioctl(TUNGETDEVNETNS)"));
     }
 
     /** TUNSETPERSIST: whether the device stays when its last descriptor is closed. */
