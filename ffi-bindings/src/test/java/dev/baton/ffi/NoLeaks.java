@@ -1,0 +1,63 @@
+package dev.baton.ffi;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.extension.TestInstanceFactoryContext;
+import org.junit.jupiter.api.extension.TestInstancePreConstructCallback;
+
+/** Every test ends with the descriptors that it began with, whatever failed in it. */
+final class NoLeaks implements TestInstancePreConstructCallback, AfterEachCallback {
+    private Map<Integer, String> before = Map.of();
+
+    @Override
+    public void preConstructTestInstance(TestInstanceFactoryContext factory, ExtensionContext context)
+        throws IOException {
+        before = openDescriptors();
+    }
+
+    @Override
+    public void afterEach(ExtensionContext context) throws IOException {
+        assertThat(openDescriptors()).as("open descriptors, before and after").isEqualTo(before);
+    }
+
+    /** Number and target of each open descriptor but those that the JVM opens as it goes. */
+    static Map<Integer, String> openDescriptors() throws IOException {
+        Map<Integer, String> open = new TreeMap<>();
+        try (Stream<Path> links = Files.list(Path.of("/proc/self/fd"))) {
+            for (Path link : links.toList()) {
+                String target = target(link);
+                if (Stream.of("", ".jar", ".class", "/fd", "random", "/modules").noneMatch(
+                    ending -> ending.isEmpty() ? target.isEmpty() : target.endsWith(ending))) {
+                    open.put(Integer.valueOf(link.getFileName().toString()), target);
+                }
+            }
+        }
+        return open;
+    }
+
+    static int count() throws IOException {
+        return openDescriptors().size();
+    }
+
+    static void close(List<Fd> fds) {
+        fds.forEach(Fd::close);
+        fds.clear();
+    }
+
+    private static String target(Path link) {
+        try {
+            return Files.readSymbolicLink(link).toString();
+        } catch (IOException e) { // the one that lists the directory
+            return "";
+        }
+    }
+}
