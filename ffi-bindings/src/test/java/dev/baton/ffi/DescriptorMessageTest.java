@@ -99,7 +99,7 @@ class DescriptorMessageTest {
             int before = NoLeaks.count();
             assertThatThrownBy(() -> narrow.receive(far, memory.address(), 1, received, 0))
                 .isInstanceOf(TruncatedControlException.class)
-                .hasMessageContaining("room for " + room + " descriptors, closed the " + room);
+                .hasMessageContaining("room for (" + room + ")").hasMessageContaining("closed the " + room);
             assertThat(NoLeaks.count()).isEqualTo(before);
             assertThat(received).isEmpty();
         }
