@@ -12,8 +12,8 @@ import java.util.concurrent.atomic.AtomicInteger;
  * <p><b>Theory of operation.</b> A descriptor is a small number that the kernel gives out again as soon as it is free,
  * so that a late call through an old number hits somebody else's file. Control calls therefore borrow the number for
  * as long as they run; {@link #close()} takes effect at once for newcomers, and the last borrower closes the
- * descriptor itself. Hot calls take the bare {@link #value()}: their owner, an agent, lets go of a descriptor before
- * it is closed.
+ * descriptor itself (one that waits is to be woken first). Hot calls take the bare {@link #value()}: their owner, an
+ * agent, lets go of a descriptor before it is closed.
  */
 public final class Fd implements AutoCloseable {
     private static final MethodHandle CLOSE = Native.function("close", JAVA_INT, JAVA_INT);

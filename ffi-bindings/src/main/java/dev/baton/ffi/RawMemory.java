@@ -10,8 +10,11 @@ import java.lang.invoke.VarHandle;
  * Memory by address, unchecked: the caller holds an address that was checked, by guest memory or by a mapping.
  *
  * <p>Plain access is little-endian and needs no alignment. Acquire, release and compare-and-set are little-endian and
- * need natural alignment; they throw {@link IllegalArgumentException} without. An address that is not mapped ends the
- * JVM, as in C.
+ * need natural alignment; they throw {@link IllegalArgumentException} without.
+ *
+ * <p>An address that is not mapped ends the JVM, as in C. An address that is mapped, but whose file has been cut short
+ * since (a guest can do that to its memory), does not: the JVM throws {@link InternalError} here, and the kernel
+ * returns EFAULT from a call that was given it.
  *
  * <p>One constant segment spans all memory, so that the JIT drops its liveness check, and of its bounds check keeps
  * one comparison with the sign of the address.
@@ -116,17 +119,17 @@ public final class RawMemory {
         VarHandle.fullFence();
     }
 
-    /** Reads before it are not ordered after anything that follows. */
+    /** Reads before it stay before the reads and writes that follow. */
     public static void acquireFence() {
         VarHandle.acquireFence();
     }
 
-    /** Nothing before it is ordered after the writes that follow. */
+    /** Reads and writes before it stay before the writes that follow. */
     public static void releaseFence() {
         VarHandle.releaseFence();
     }
 
-    /** Writes before it are not ordered after the writes that follow. */
+    /** Writes before it stay before the writes that follow. */
     public static void storeStoreFence() {
         VarHandle.storeStoreFence();
     }

@@ -69,9 +69,22 @@ class RawMemoryTest {
     }
 
     @Test
-    void addressesAbove64BitsSignedAreOutOfBounds() {
+    void addressOutsideTheUserHalfIsOutOfBounds() {
         assertThatThrownBy(() -> RawMemory.getInt(-8)).isInstanceOf(IndexOutOfBoundsException.class);
         assertThatThrownBy(() -> RawMemory.putLong(Long.MAX_VALUE, 0)).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+
+    @Test
+    void fileCutShortUnderTheMappingIsAnErrorNotACrash() {
+        try (Fd fd = MemFd.create("cut", 4096); Mapping cut = Mapping.shared(fd, 0, 4096);
+            EventFd event = EventFd.create()) {
+            event.signal();
+            FileIo.truncate(fd, 0);
+            assertThatThrownBy(() -> RawMemory.getLong(cut.address())).isInstanceOf(InternalError.class);
+            assertThatThrownBy(() -> RawMemory.putIntRelease(cut.address(), 1)).isInstanceOf(InternalError.class);
+            assertThatThrownBy(() -> RawMemory.copy(base, cut.address(), 100)).isInstanceOf(InternalError.class);
+            assertThat(FileIo.read(event.fd().value(), cut.address(), 8)).isEqualTo(-Errno.EFAULT);
+        }
     }
 
     @Test
