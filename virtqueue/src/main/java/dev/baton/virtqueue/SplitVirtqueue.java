@@ -205,6 +205,11 @@ public final class SplitVirtqueue implements Virtqueue {
     }
 
     @Override
+    public int availableSeen() {
+        return availIdxSeen - lastAvailIdx & INDEX_MASK;
+    }
+
+    @Override
     public int pending() {
         return fault == null ? (RawMemory.getShortAcquire(availIndex) & INDEX_MASK) - lastAvailIdx & INDEX_MASK : 0;
     }

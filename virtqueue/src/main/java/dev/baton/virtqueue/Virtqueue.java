@@ -81,6 +81,9 @@ public sealed interface Virtqueue permits SplitVirtqueue {
     /** Tells the driver that no kicks are needed; some may still come. */
     void disableNotifications();
 
+    /** Chains that were available when the last fetch looked and are not consumed yet. */
+    int availableSeen();
+
     /** Chains that are available and not consumed yet, as far as the driver says; not yet checked. */
     int pending();
 
