@@ -1,0 +1,46 @@
+package dev.baton.datapath;
+
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** Something the conductor wants done on an agent's thread between two bursts. */
+final class AgentCommand {
+    /** An agent that has not answered by then is stuck; the conductor goes on and says so. */
+    private static final long TIMEOUT_S = 10;
+
+    private final Runnable action;
+    private final CountDownLatch done = new CountDownLatch(1);
+    private @Nullable RuntimeException failure;
+
+    AgentCommand(Runnable action) {
+        this.action = action;
+    }
+
+    void run() {
+        try {
+            action.run();
+        } catch (RuntimeException e) {
+            failure = e;
+        } finally {
+            done.countDown();
+        }
+    }
+
+    /** Waits for the agent; rethrows what the action threw. */
+    void await(String agent) {
+        boolean answered;
+        try {
+            answered = done.await(TIMEOUT_S, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new DatapathException("interrupted while waiting for " + agent, e);
+        }
+        if (!answered) {
+            throw new DatapathException(agent + " did not answer within " + TIMEOUT_S + " s");
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+}

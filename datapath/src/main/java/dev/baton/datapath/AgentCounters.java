@@ -1,0 +1,50 @@
+package dev.baton.datapath;
+
+import java.util.List;
+import org.agrona.concurrent.status.AtomicCounter;
+
+/** The counters of one agent, written by its own thread. */
+final class AgentCounters {
+    static final List<String> KEYS = List.of("duty-cycles", "busy-cycles", "frames", "sleeps", "max-cycle-ns",
+        "alive-ns", "errors");
+    private final AtomicCounter dutyCycles;
+    private final AtomicCounter busyCycles;
+    private final AtomicCounter frames;
+    private final AtomicCounter sleeps;
+    private final AtomicCounter maxCycleNs;
+    private final AtomicCounter aliveNs;
+    private final AtomicCounter errors;
+
+    AgentCounters(Counters counters, int agent, int cpu) {
+        String prefix = PortLabel.agentPrefix(agent, cpu);
+        List<AtomicCounter> all = counters.allocate(KEYS.stream().map(key -> prefix + key).toList());
+        dutyCycles = all.get(0);
+        busyCycles = all.get(1);
+        frames = all.get(2);
+        sleeps = all.get(3);
+        maxCycleNs = all.get(4);
+        aliveNs = all.get(5);
+        errors = all.get(6);
+    }
+
+    /** One duty cycle ended at {@code nowNs} after {@code cycleNs}, having moved {@code workCount} frames. */
+    void dutyCycle(long nowNs, long cycleNs, int workCount) {
+        dutyCycles.getAndAddRelease(1);
+        if (workCount > 0) {
+            busyCycles.getAndAddRelease(1);
+            frames.getAndAddRelease(workCount);
+        }
+        if (cycleNs > maxCycleNs.getPlain()) {
+            maxCycleNs.setRelease(cycleNs);
+        }
+        aliveNs.setRelease(nowNs);
+    }
+
+    void sleep() {
+        sleeps.getAndAddRelease(1);
+    }
+
+    AtomicCounter errors() {
+        return errors;
+    }
+}

@@ -1,0 +1,59 @@
+package dev.baton.datapath;
+
+import dev.baton.ffi.Fd;
+import dev.baton.ffi.Mapping;
+import dev.baton.ffi.MemFd;
+import java.util.ArrayList;
+import java.util.List;
+import org.agrona.concurrent.status.AtomicCounter;
+import org.agrona.concurrent.status.CountersManager;
+
+/** The counters that this datapath writes, in a memfd that others may map read-only. Conductor's thread only. */
+final class Counters implements AutoCloseable {
+    private static final String AGRONA_FLAG = "Agrona's buffers need the JVM option "
+        + "--add-opens java.base/jdk.internal.misc=ALL-UNNAMED (on the module path: =org.agrona)";
+
+    private final Fd fd;
+    private final Mapping mapping;
+    private final CountersManager manager;
+
+    Counters(String name) {
+        long length = CountersLayout.lengthBytes(CountersLayout.CAPACITY);
+        fd = MemFd.create(name + "-counters", length);
+        mapping = Mapping.shared(fd, 0, length);
+        manager = manager(mapping);
+        CountersLayout.format(mapping);
+    }
+
+    private static CountersManager manager(Mapping mapping) {
+        try {
+            return new CountersManager(CountersLayout.metadata(mapping, CountersLayout.CAPACITY),
+                CountersLayout.values(mapping, CountersLayout.CAPACITY));
+        } catch (IllegalAccessError | ExceptionInInitializerError e) {
+            throw new DatapathException(AGRONA_FLAG, e);
+        }
+    }
+
+    Fd fd() {
+        return fd;
+    }
+
+    /** Allocates counters, all or none. */
+    List<AtomicCounter> allocate(List<String> labels) {
+        if (manager.available() < labels.size()) {
+            throw new DatapathException("no room for " + labels.size() + " more counters: all "
+                + CountersLayout.CAPACITY + " are in use");
+        }
+        List<AtomicCounter> counters = new ArrayList<>(labels.size());
+        for (String label : labels) {
+            counters.add(manager.newCounter(label));
+        }
+        return counters;
+    }
+
+    @Override
+    public void close() {
+        mapping.close();
+        fd.close();
+    }
+}

@@ -1,0 +1,118 @@
+package dev.baton.datapath;
+
+import dev.baton.ffi.TunTap;
+import dev.baton.virtqueue.Features;
+import dev.baton.virtqueue.VirtioNetHeader;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Checksum and segmentation offload in its three languages: virtio-net feature bits, seen from the guest (virtio 1.2,
+ * 5.1.3), the TUN_F flags of TUNSETOFFLOAD (linux/if_tun.h), and a frame's own virtio-net header (5.1.6).
+ *
+ * <p>The bits of a set say which frames a port takes: {@link #CSUM} a frame whose checksum is still to be filled in,
+ * the others a frame that is still to be cut into segments.
+ */
+final class Offloads {
+    static final int NONE = 0;
+    static final int CSUM = 1;
+    static final int TSO4 = 1 << 1;
+    static final int TSO6 = 1 << 2;
+    static final int ECN = 1 << 3;
+    static final int USO4 = 1 << 4;
+    static final int USO6 = 1 << 5;
+
+    private static final int[] BITS = {CSUM, TSO4, TSO6, ECN, USO4, USO6};
+    private static final int[] TUN = {TunTap.TUN_F_CSUM, TunTap.TUN_F_TSO4, TunTap.TUN_F_TSO6, TunTap.TUN_F_TSO_ECN,
+        TunTap.TUN_F_USO4, TunTap.TUN_F_USO6};
+    private static final long[] GUEST = {Features.GUEST_CSUM, Features.GUEST_TSO4, Features.GUEST_TSO6,
+        Features.GUEST_ECN, Features.GUEST_USO4, Features.GUEST_USO6};
+    private static final long[] HOST = {Features.CSUM, Features.HOST_TSO4, Features.HOST_TSO6,
+        Features.HOST_ECN, Features.HOST_USO, Features.HOST_USO};
+
+    private Offloads() {
+    }
+
+    /** The set that a TAP's TUN_F flags stand for. */
+    static int ofTun(int tunF) {
+        int set = NONE;
+        for (int i = 0; i < BITS.length; i++) {
+            set |= (tunF & TUN[i]) != 0 ? BITS[i] : 0;
+        }
+        return set;
+    }
+
+    /** The TUN_F flags of a set. The kernel wants none without checksum, and both USO flags or neither. */
+    static int toTun(int set) {
+        if ((set & CSUM) == 0) {
+            return 0;
+        }
+        int tunF = 0;
+        for (int i = 0; i < BITS.length; i++) {
+            tunF |= (set & BITS[i]) != 0 ? TUN[i] : 0;
+        }
+        int uso = TunTap.TUN_F_USO4 | TunTap.TUN_F_USO6;
+        return (tunF & uso) == uso ? tunF : tunF & ~uso;
+    }
+
+    /** What a guest takes that acked these features. */
+    static int takenByGuest(long features) {
+        int set = NONE;
+        for (int i = 0; i < BITS.length; i++) {
+            set |= (features & GUEST[i]) != 0 ? BITS[i] : 0;
+        }
+        return set;
+    }
+
+    /** The features to offer a guest whose wired port can give it these frames. */
+    static long guestFeatures(int set) {
+        long features = 0;
+        for (int i = 0; i < BITS.length; i++) {
+            features |= (set & BITS[i]) != 0 ? GUEST[i] : 0;
+        }
+        return features;
+    }
+
+    /** The features to offer a guest whose wired port takes these frames. */
+    static long hostFeatures(int set) {
+        long features = 0;
+        for (int i = 0; i < BITS.length; i++) {
+            features |= (set & BITS[i]) != 0 ? HOST[i] : 0;
+        }
+        boolean uso = (set & (USO4 | USO6)) == (USO4 | USO6);
+        return uso ? features : features & ~Features.HOST_USO;
+    }
+
+    /** Why a frame with this header may not go from one guest to the other, or null when it may. */
+    static @Nullable DropReason refusal(int flags, int gsoType, long senderFeatures, long receiverFeatures) {
+        boolean needsChecksum = (flags & VirtioNetHeader.NEEDS_CSUM) != 0;
+        long needed = needsChecksum ? Features.CSUM : 0;
+        long wanted = needsChecksum ? Features.GUEST_CSUM : 0;
+        if ((gsoType & VirtioNetHeader.GSO_ECN) != 0) {
+            needed |= Features.HOST_ECN;
+            wanted |= Features.GUEST_ECN;
+        }
+        switch (gsoType & ~VirtioNetHeader.GSO_ECN) {
+            case VirtioNetHeader.GSO_NONE -> {
+            }
+            case VirtioNetHeader.GSO_TCPV4 -> {
+                needed |= Features.HOST_TSO4;
+                wanted |= Features.GUEST_TSO4;
+            }
+            case VirtioNetHeader.GSO_TCPV6 -> {
+                needed |= Features.HOST_TSO6;
+                wanted |= Features.GUEST_TSO6;
+            }
+            case VirtioNetHeader.GSO_UDP_L4 -> {
+                needed |= Features.HOST_USO;
+                wanted |= Features.GUEST_USO4 | Features.GUEST_USO6;
+            }
+            default -> {
+                return DropReason.OFFLOAD_NOT_NEGOTIATED;
+            }
+        }
+        if ((senderFeatures & needed) != needed) {
+            return DropReason.OFFLOAD_NOT_NEGOTIATED;
+        }
+        return (receiverFeatures & wanted) != wanted ? DropReason.OFFLOAD_NOT_ACCEPTED : null;
+    }
+}

@@ -1,0 +1,119 @@
+package dev.baton.datapath;
+
+import dev.baton.tap.TapQueue;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A thing that frames enter and leave by. Its far side decides what kind it is: a vhost-user front-end, a TAP
+ * interface of the kernel, or a driver in this process.
+ */
+public abstract sealed class Port permits VirtqueuePort, TapPort {
+    private final String name;
+    private final List<QueueCounters> counters;
+    private final @Nullable DatapathAgent[] agents;
+    private @Nullable Port peer;
+
+    Port(String name, int queuePairs, Counters allCounters) {
+        this.name = name;
+        this.agents = new DatapathAgent[queuePairs];
+        this.counters = new ArrayList<>(queuePairs);
+        try {
+            for (int pair = 0; pair < queuePairs; pair++) {
+                counters.add(QueueCounters.allocate(allCounters, name, pair));
+            }
+        } catch (DatapathException e) {
+            counters.forEach(QueueCounters::free);
+            throw e;
+        }
+    }
+
+    /** The port's name, unique in its datapath. */
+    public final String name() {
+        return name;
+    }
+
+    /** Queue pairs of this port. */
+    public final int queuePairs() {
+        return agents.length;
+    }
+
+    /** Kind and options in the words of the command line, e.g. {@code vhost-user:vm0,path=/run/vm0.sock,queues=2}. */
+    public abstract String describe();
+
+    /** What the far side is doing, in a few words: {@code connected, 4 of 4 virtqueues running}. */
+    public abstract String state();
+
+    final QueueCounters counters(int pair) {
+        return counters.get(pair);
+    }
+
+    final @Nullable Port peer() {
+        return peer;
+    }
+
+    // ---- wiring, on the conductor's thread
+
+    /** The queue that frames come from and go to when this is a device end. */
+    @Nullable TapQueue tapQueue(int pair) {
+        return null;
+    }
+
+    /** The virtqueue that frames enter by when this is a memory end: the guest's transmitq. */
+    @Nullable VirtqueueEnd rxEnd(int pair) {
+        return null;
+    }
+
+    /** The virtqueue that frames leave by when this is a memory end: the guest's receiveq. */
+    @Nullable VirtqueueEnd txEnd(int pair) {
+        return null;
+    }
+
+    /** Which offloads frames may ask for that leave by this port: a set of {@link Offloads}. */
+    abstract int takes();
+
+    /** Which offloads frames can be made to ask for that enter by this port. */
+    abstract int canGive();
+
+    /** The wired port now takes these offloads from frames of this one. */
+    void give(int offloads) {
+    }
+
+    /** The queue pair of the wired port began or ceased to take frames. */
+    void peerPairActive(int pair, boolean active) {
+    }
+
+    /** Called when the port was wired, and with null when it is wired no more. */
+    void wired(@Nullable Port newPeer) {
+        peer = newPeer;
+        give(newPeer == null ? Offloads.NONE : newPeer.takes());
+    }
+
+    final void assign(int pair, @Nullable DatapathAgent agent) {
+        agents[pair] = agent;
+    }
+
+    /** Does something to the queue pair at a quiescent point of the agent that owns it, and waits for it. */
+    final void atQuiescentPoint(int pair, Runnable action) {
+        DatapathAgent agent = agents[pair];
+        if (agent == null) {
+            action.run();
+        } else {
+            agent.execute(() -> {
+                action.run();
+                agent.rewatch();
+            });
+        }
+    }
+
+    /** Stops all traffic of the port and frees what it holds; it is wired no more. */
+    void close() {
+        counters.forEach(QueueCounters::free);
+    }
+
+    @Override
+    public final String toString() {
+        return describe();
+    }
+}

@@ -1,0 +1,16 @@
+package dev.baton.datapath;
+
+import java.util.SortedMap;
+
+/**
+ * The counters of one port, summed over its queue pairs.
+ *
+ * @param rx             frames that entered Baton by this port
+ * @param tx             frames that left Baton by this port
+ * @param kicks          wake-ups by a kick of the driver; a polled queue has none
+ * @param calls          calls sent to the driver
+ * @param faultsByReason queues or connections that were stopped for breaking the rules; only reasons that occurred
+ */
+public record PortStats(DirectionStats rx, DirectionStats tx, long kicks, long calls,
+                        SortedMap<String, Long> faultsByReason) {
+}

@@ -1,6 +1,0 @@
-package dev.baton.datapath;
-
-final class Probe {
-    private Probe() {
-    }
-}

@@ -1,0 +1,130 @@
+package dev.baton.datapath;
+
+import dev.baton.ffi.IovecArray;
+import dev.baton.ffi.RawMemory;
+import dev.baton.virtqueue.ChainBurst;
+import dev.baton.virtqueue.SplitVirtqueue;
+import dev.baton.virtqueue.VirtioNetHeader;
+
+/**
+ * The buffers that a driver offers for frames to come, fetched ahead and used up from the front.
+ *
+ * <p>Theory of operation: a fetch walks chains without consuming them, so the window is a cache of what lies behind
+ * the queue's last available index and may be thrown away at any time: when the memory below changes
+ * ({@link VirtqueueEnd#generation()}), when the queue stops, when the datapath is handed over. The segments of
+ * successive chains are neighbours in one iovec array, so that one {@code readv} can fill several chains:
+ *
+ * <pre>
+ *   chains    | used | used | next      | free      | free      |
+ *   segments  | s0   | s1   | s2 | s3   | s4        | s5 | s6   | one spare
+ *                            ^ address(segment())
+ * </pre>
+ */
+final class ReceiveWindow {
+    private static final int MAX_CHAINS = 128;
+    private static final int MAX_SEGMENTS = 1024 + 128;
+    /** Twice the longest frame: enough that a burst of small frames is not cut short by a fetch. */
+    private static final long WINDOW_BYTES = 128 * 1024;
+
+    private final VirtqueueEnd end;
+    private final ChainBurst chains = new ChainBurst(MAX_CHAINS, MAX_SEGMENTS);
+    private final IovecArray segments = chains.segments();
+    private long generation = -1;
+    private int count;
+    private int next;
+    private long bytesLeft;
+
+    ReceiveWindow(VirtqueueEnd end) {
+        this.end = end;
+    }
+
+    /** Makes sure that {@code wantedBytes} are offered, as far as the driver has them; false without a chain. */
+    boolean offer(SplitVirtqueue queue, long wantedBytes) {
+        boolean valid = generation == end.generation() && next < count;
+        return (valid && bytesLeft >= wantedBytes) || fetch(queue);
+    }
+
+    private boolean fetch(SplitVirtqueue queue) {
+        generation = end.generation();
+        next = 0;
+        count = queue.fetchWritable(chains, MAX_CHAINS, WINDOW_BYTES);
+        bytesLeft = chains.totalBytes();
+        if (count == 0) {
+            end.checkFault(queue);
+        }
+        return count > 0;
+    }
+
+    /**
+     * After an offer of fewer bytes than wanted: whether the driver can still add to what was fetched. It cannot when
+     * it has made its whole queue available, or more than the window holds.
+     */
+    boolean mayGrow(SplitVirtqueue queue) {
+        return count < queue.size() && count == queue.availableSeen();
+    }
+
+    IovecArray segments() {
+        return segments;
+    }
+
+    /** Index of the first segment of the next chain. */
+    int segment() {
+        return chains.firstSegment(next);
+    }
+
+    /** Bytes of the next chain. */
+    int chainBytes() {
+        return chains.lengthBytes(next);
+    }
+
+    /** Segments of the next chain. */
+    int chainSegments() {
+        return chains.segmentCount(next);
+    }
+
+    /** Bytes of all chains in the window. */
+    long bytesLeft() {
+        return bytesLeft;
+    }
+
+    /** Segments of as many chains from the next on as hold {@code wantedBytes}, or of all. */
+    int segmentsFor(long wantedBytes) {
+        int chain = next;
+        long bytes = 0;
+        while (chain < count && bytes < wantedBytes) {
+            bytes += chains.lengthBytes(chain++);
+        }
+        return chains.firstSegment(chain - 1) + chains.segmentCount(chain - 1) - segment();
+    }
+
+    /** Completes a frame of {@code frameBytes} that fills the next chains; returns how many they were. */
+    int use(SplitVirtqueue queue, long frameBytes) {
+        int first = next;
+        int firstSegment = segment();
+        long left = frameBytes;
+        do {
+            int length = chains.lengthBytes(next);
+            int written = (int) Math.min(left, length);
+            queue.use(chains.head(next), written);
+            bytesLeft -= length;
+            left -= written;
+            next++;
+        } while (left > 0);
+        setNumBuffers(firstSegment, next - first);
+        return next - first;
+    }
+
+    /** virtio 1.2, 5.1.6.4.1: the number of chains that the frame spans, 1 without mergeable buffers. */
+    private void setNumBuffers(int segment, int buffers) {
+        if (segments.length(segment) >= VirtioNetHeader.LENGTH) {
+            RawMemory.putShort(segments.base(segment) + VirtioNetHeader.NUM_BUFFERS_OFFSET, (short) buffers);
+        } else {
+            SegmentCopy.putByte(segments, segment, VirtioNetHeader.NUM_BUFFERS_OFFSET, (byte) buffers);
+            SegmentCopy.putByte(segments, segment, VirtioNetHeader.NUM_BUFFERS_OFFSET + 1, (byte) (buffers >>> 8));
+        }
+    }
+
+    void release() {
+        chains.close();
+    }
+}

@@ -1,0 +1,114 @@
+package dev.baton.datapath;
+
+import dev.baton.tap.TapDevice;
+import dev.baton.tap.TapException;
+import dev.baton.tap.TapOffloads;
+import dev.baton.tap.TapQueue;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A port whose far side is the kernel: a multiqueue TAP interface, queue n of it being queue pair n.
+ *
+ * <p>The kernel spreads flows over all attached queues, so a queue whose wired queue pair takes no frames is detached;
+ * queue 0 stays.
+ */
+public final class TapPort extends Port {
+    private final TapDevice device;
+    private final String options;
+
+    private TapPort(String name, TapDevice device, String options, Counters counters) {
+        super(name, device.queueCount(), counters);
+        this.device = device;
+        this.options = options;
+    }
+
+    static TapPort open(TapPortConfig config, Counters counters) {
+        String netns = config.tap().networkNamespace();
+        try {
+            TapDevice device = TapDevice.open(config.tap());
+            return create(config.name(), device, netns == null ? "" : ",netns=" + netns, counters);
+        } catch (TapException e) {
+            throw new DatapathException(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    static TapPort adopt(String name, TapDevice device, Counters counters) {
+        return create(name, device, "", counters);
+    }
+
+    private static TapPort create(String name, TapDevice device, String options, Counters counters) {
+        try {
+            return new TapPort(name, device, options, counters);
+        } catch (DatapathException e) {
+            device.close();
+            throw e;
+        }
+    }
+
+    /** The name of the network interface. */
+    public String interfaceName() {
+        return device.name();
+    }
+
+    @Override
+    public String describe() {
+        return "tap:" + name() + (name().equals(device.name()) ? "" : ",ifname=" + device.name())
+            + ",queues=" + queuePairs() + options;
+    }
+
+    @Override
+    public String state() {
+        int attached = 0;
+        for (int i = 0; i < queuePairs(); i++) {
+            attached += device.queue(i).attached() ? 1 : 0;
+        }
+        return attached + " of " + queuePairs() + " queues attached, offloads "
+            + TapOffloads.describe(device.offloads());
+    }
+
+    @Override
+    TapQueue tapQueue(int pair) {
+        return device.queue(pair);
+    }
+
+    @Override
+    int takes() {
+        // The kernel segments and checksums whatever is written to it; what it can read back it can also take.
+        return canGive();
+    }
+
+    @Override
+    int canGive() {
+        return Offloads.ofTun(device.probedOffloads());
+    }
+
+    @Override
+    void give(int offloads) {
+        int tunF = TapOffloads.usable(Offloads.toTun(offloads) & device.probedOffloads());
+        if (tunF != device.offloads()) {
+            device.setOffloads(tunF);
+        }
+    }
+
+    @Override
+    void wired(@Nullable Port newPeer) {
+        super.wired(newPeer);
+        for (int pair = 0; pair < queuePairs(); pair++) {
+            peerPairActive(pair, !(newPeer instanceof VirtqueuePort) || pair >= newPeer.queuePairs());
+        }
+    }
+
+    @Override
+    void peerPairActive(int pair, boolean active) {
+        if (pair > 0 && pair < queuePairs()) {
+            TapQueue queue = device.queue(pair);
+            atQuiescentPoint(pair, () -> queue.attach(active));
+        }
+    }
+
+    @Override
+    void close() {
+        super.close();
+        device.close();
+    }
+}

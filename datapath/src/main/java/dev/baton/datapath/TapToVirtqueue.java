@@ -1,0 +1,198 @@
+package dev.baton.datapath;
+
+import dev.baton.ffi.Fd;
+import dev.baton.ffi.IovecArray;
+import dev.baton.ffi.Mapping;
+import dev.baton.tap.TapQueue;
+import dev.baton.virtqueue.SplitVirtqueue;
+import dev.baton.virtqueue.VirtioNetHeader;
+import java.util.List;
+
+/**
+ * TAP to guest without a copy of ours: the kernel writes each frame, header included, straight into the guest's
+ * buffers.
+ *
+ * <p>Theory of operation: nobody can tell how long the next frame is before it was read, and every segment offered to
+ * {@code readv} costs time. So the transfer bets: after small frames it offers the next chain alone, after a frame
+ * that was larger than a chain it offers as many chains as the largest frame needs. Behind the offered chains always
+ * lies a <i>spill</i> of our own, large enough for the largest frame, so that a lost bet costs one copy and never a
+ * truncated frame:
+ *
+ * <pre>
+ *            offered chains            spill
+ *   readv  [ s0 | s1 | ... ]  [ rest of a frame that was longer ]
+ *
+ *   HEAD_ROOM                 SPILL_BYTES
+ *   [   ... | head of frame ] [ rest of frame ]       gathered: one piece, "pending"
+ * </pre>
+ *
+ * <p>A frame that fits no buffers now waits as the one pending frame until the driver offers more; only when the
+ * driver has nothing left to offer is it dropped as too long.
+ */
+final class TapToVirtqueue implements Transfer {
+    /** The longest frame a TAP can give: a 64 KiB segmented packet, Ethernet and VLAN headers, virtio-net header. */
+    private static final int MAX_FRAME = VirtioNetHeader.LENGTH + 18 + 65536;
+    private static final int SPILL_BYTES = 68 * 1024;
+    private static final int HEAD_ROOM = 128 * 1024;
+    /** So many small frames after a large one the bet on large frames is kept up. */
+    private static final int LARGE_FRAME_MEMORY = 64;
+
+    private final TapQueue source;
+    private final QueueCounters sourceCounters;
+    private final VirtqueueEnd target;
+    private final ReceiveWindow window;
+    private final Mapping overflow = Mapping.anonymous(HEAD_ROOM + SPILL_BYTES);
+    private final long spill = overflow.address() + HEAD_ROOM;
+    private long pendingAddress;
+    private long pendingBytes;
+    private int largeFrames;
+    private boolean starved;
+
+    private int delivered;
+    private long deliveredBytes;
+
+    TapToVirtqueue(TapQueue source, QueueCounters sourceCounters, VirtqueueEnd target) {
+        this.source = source;
+        this.sourceCounters = sourceCounters;
+        this.target = target;
+        this.window = new ReceiveWindow(target);
+    }
+
+    @Override
+    public int doBurst() {
+        SplitVirtqueue queue = target.queue();
+        if (queue == null || !target.enabled() || !source.attached()) {
+            return 0;
+        }
+        delivered = 0;
+        deliveredBytes = 0;
+        starved = false;
+        if (pendingBytes != 0) {
+            deliverPending(queue);
+        }
+        int frames = pendingBytes == 0 ? readBurst(queue) : 0;
+        if (delivered > 0) {
+            target.counters().transmitted(delivered, deliveredBytes);
+            target.publish(queue);
+        }
+        return frames;
+    }
+
+    private int readBurst(SplitVirtqueue queue) {
+        int frames = 0;
+        long bytes = 0;
+        while (frames < BURST && pendingBytes == 0) {
+            long length = readFrame(queue);
+            if (length <= 0) {
+                break;
+            }
+            frames++;
+            bytes += length - VirtioNetHeader.LENGTH;
+        }
+        if (frames > 0) {
+            sourceCounters.received(frames, bytes);
+        }
+        return frames;
+    }
+
+    /** Reads one frame into the guest's buffers; returns its length with header, or not more than 0 without one. */
+    private long readFrame(SplitVirtqueue queue) {
+        boolean mergeable = target.mergeable();
+        long wanted = mergeable && largeFrames > 0 ? MAX_FRAME : 1;
+        if (!window.offer(queue, wanted)) {
+            starved = true;
+            return 0;
+        }
+        IovecArray segments = window.segments();
+        int first = window.segment();
+        int count = mergeable ? window.segmentsFor(wanted) : window.chainSegments();
+        // The entry behind the offered ones belongs to the next chain: lend it to the spill for the length of a call.
+        int spare = first + count;
+        long base = segments.base(spare);
+        long length = segments.length(spare);
+        segments.set(spare, spill, SPILL_BYTES);
+        long result = source.readv(segments.address(first), count + 1);
+        segments.set(spare, base, length);
+        if (result > 0) {
+            arrived(queue, result, first, count);
+        }
+        return result;
+    }
+
+    private void arrived(SplitVirtqueue queue, long length, int first, int count) {
+        long offered = 0;
+        IovecArray segments = window.segments();
+        for (int i = 0; i < count; i++) {
+            offered += segments.length(first + i);
+        }
+        boolean small = length <= window.chainBytes();
+        largeFrames = small ? Math.max(0, largeFrames - 1) : LARGE_FRAME_MEMORY;
+        if (length <= offered) {
+            window.use(queue, length);
+            deliveredOne(length);
+        } else {
+            overflowed(queue, length, first, offered);
+        }
+    }
+
+    private void overflowed(SplitVirtqueue queue, long length, int first, long offered) {
+        if (!target.mergeable() || offered > HEAD_ROOM) {
+            target.counters().txDrop(DropReason.TOO_LONG, 1);
+            return;
+        }
+        pendingAddress = spill - offered;
+        pendingBytes = length;
+        SegmentCopy.gather(window.segments(), first, pendingAddress, offered);
+        deliverPending(queue);
+    }
+
+    private void deliverPending(SplitVirtqueue queue) {
+        boolean fits = window.offer(queue, pendingBytes) && window.bytesLeft() >= pendingBytes;
+        if (fits) {
+            SegmentCopy.scatter(pendingAddress, window.segments(), window.segment(), pendingBytes);
+            window.use(queue, pendingBytes);
+            deliveredOne(pendingBytes);
+            pendingBytes = 0;
+        } else if (!target.mergeable() || !window.mayGrow(queue)) {
+            target.counters().txDrop(DropReason.TOO_LONG, 1);
+            pendingBytes = 0;
+        } else {
+            starved = true;
+        }
+    }
+
+    private void deliveredOne(long length) {
+        delivered++;
+        deliveredBytes += length - VirtioNetHeader.LENGTH;
+    }
+
+    @Override
+    public boolean armWakeups() {
+        SplitVirtqueue queue = target.queue();
+        return queue != null && starved && queue.enableNotifications();
+    }
+
+    @Override
+    public void disarmWakeups() {
+        SplitVirtqueue queue = target.queue();
+        if (queue != null) {
+            queue.disableNotifications();
+        }
+    }
+
+    @Override
+    public Fd tapInput() {
+        return source.fd();
+    }
+
+    @Override
+    public List<VirtqueueEnd> virtqueueEnds() {
+        return List.of(target);
+    }
+
+    @Override
+    public void release() {
+        window.release();
+        overflow.close();
+    }
+}

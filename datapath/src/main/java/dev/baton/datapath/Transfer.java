@@ -1,0 +1,37 @@
+package dev.baton.datapath;
+
+import dev.baton.ffi.Fd;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Moves frames one way between two queues. Four final classes, one for each pair of kinds of end; an agent calls each
+ * once per duty cycle, so a frame never costs an interface call.
+ */
+sealed interface Transfer permits VirtqueueToVirtqueue, VirtqueueToTap, TapToVirtqueue, TapToTap {
+    /** Frames moved or handled at most per duty cycle. */
+    int BURST = 32;
+
+    /** Moves at most one burst; returns the frames that were taken from the source. */
+    int doBurst();
+
+    /** Asks to be woken when there is work again; returns true when there is work already. */
+    boolean armWakeups();
+
+    /** Ends what {@link #armWakeups()} began. */
+    void disarmWakeups();
+
+    /** The TAP queue's descriptor when the source is a device end, else null. */
+    default @Nullable Fd tapInput() {
+        return null;
+    }
+
+    /** The memory ends whose kicks can mean work. */
+    default List<VirtqueueEnd> virtqueueEnds() {
+        return List.of();
+    }
+
+    /** Frees memory of its own; called when no agent runs it any more. */
+    default void release() {
+    }
+}

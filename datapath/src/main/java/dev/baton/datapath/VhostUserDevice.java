@@ -1,0 +1,235 @@
+package dev.baton.datapath;
+
+import dev.baton.ffi.EventFd;
+import dev.baton.vhostuser.BackendDevice;
+import dev.baton.vhostuser.ProtocolException;
+import dev.baton.vhostuser.ProtocolFeatures;
+import dev.baton.vhostuser.Ring;
+import dev.baton.vhostuser.RingLayout;
+import dev.baton.virtqueue.Features;
+import dev.baton.virtqueue.GuestMemory;
+import dev.baton.virtqueue.QueueState;
+import dev.baton.virtqueue.SplitVirtqueue;
+import dev.baton.virtqueue.VirtioNetHeader;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the front-end of a port can do to it. Virtqueue 2n is the guest's receiveq of pair n, our tx; 2n+1 is its
+ * transmitq, our rx (virtio 1.2, 5.1.2).
+ */
+final class VhostUserDevice implements BackendDevice {
+    private static final long BASE_FEATURES = Features.VERSION_1 | Features.INDIRECT_DESC | Features.EVENT_IDX
+        | Features.MRG_RXBUF | Features.MTU | Features.GUEST_ANNOUNCE;
+
+    private final VhostUserPort port;
+    private final VhostUserPortConfig config;
+    private final @Nullable Running[] running;
+    private long acked;
+
+    /** A started virtqueue and the descriptors that its front-end gave it. */
+    private static final class Running {
+        private final SplitVirtqueue queue;
+        private @Nullable EventFd kick;
+        private @Nullable EventFd call;
+        private @Nullable EventFd err;
+        private boolean enabled;
+
+        Running(SplitVirtqueue queue, Ring ring) {
+            this.queue = queue;
+            this.kick = ring.kick();
+            this.call = ring.call();
+            this.err = ring.err();
+            this.enabled = ring.enabled();
+        }
+    }
+
+    VhostUserDevice(VhostUserPort port, VhostUserPortConfig config) {
+        this.port = port;
+        this.config = config;
+        this.running = new Running[2 * config.queuePairs()];
+    }
+
+    long ackedFeatures() {
+        return acked;
+    }
+
+    String describe() {
+        int count = 0;
+        int enabled = 0;
+        for (Running ring : running) {
+            count += ring != null ? 1 : 0;
+            enabled += ring != null && ring.enabled ? 1 : 0;
+        }
+        return count + " of " + running.length + " virtqueues running, " + enabled + " enabled, features "
+            + Features.describe(acked);
+    }
+
+    @Override
+    public long features() {
+        long features = BASE_FEATURES | (config.queuePairs() > 1 ? Features.MQ : 0);
+        Port peer = port.peer();
+        if (config.offloads() && peer != null) {
+            features |= Offloads.hostFeatures(peer.takes()) | Offloads.guestFeatures(peer.canGive());
+        }
+        return features;
+    }
+
+    @Override
+    public long protocolFeatures() {
+        return ProtocolFeatures.IMPLEMENTED;
+    }
+
+    @Override
+    public int maxQueuePairs() {
+        return config.queuePairs();
+    }
+
+    @Override
+    public void featuresAcked(long features) {
+        acked = features;
+        givePeer(Offloads.takenByGuest(features));
+    }
+
+    private void givePeer(int offloads) {
+        Port peer = port.peer();
+        if (peer != null) {
+            peer.give(offloads);
+        }
+    }
+
+    @Override
+    public void startRing(int index, Ring ring) {
+        if (VirtioNetHeader.length(ring.features()) != VirtioNetHeader.LENGTH) {
+            throw new DatapathException("the guest is a legacy one without mergeable buffers: its virtio-net header has "
+                + "10 bytes, Baton's 12");
+        }
+        SplitVirtqueue queue = new SplitVirtqueue(ring.layout(), ring.memory(), ring.features(), ring.state());
+        Running started = new Running(queue, ring);
+        running[index] = started;
+        VirtqueueEnd end = end(index);
+        port.atQuiescentPoint(index / 2, () -> {
+            end.enable(started.enabled);
+            end.start(queue, ring.features(), ring.kick(), ring.call());
+        });
+        tellPeer(index);
+    }
+
+    @Override
+    public QueueState stopRing(int index) {
+        Running stopped = Objects.requireNonNull(running[index], "virtqueue is not running");
+        running[index] = null;
+        tellPeer(index);
+        VirtqueueEnd end = end(index);
+        port.atQuiescentPoint(index / 2, () -> {
+            end.stop();
+            end.enable(false);
+        });
+        return stopped.queue.state();
+    }
+
+    @Override
+    public void enableRing(int index, boolean enabled) {
+        Running ring = running[index];
+        if (ring != null) {
+            ring.enabled = enabled;
+            VirtqueueEnd end = end(index);
+            port.atQuiescentPoint(index / 2, () -> end.enable(enabled));
+            tellPeer(index);
+        }
+    }
+
+    /** The receiveq decides whether the wired port should give this pair frames. */
+    private void tellPeer(int index) {
+        Port peer = port.peer();
+        if (peer != null && index % 2 == 0) {
+            Running ring = running[index];
+            peer.peerPairActive(index / 2, ring != null && ring.enabled);
+        }
+    }
+
+    @Override
+    public void memoryChanged(GuestMemory memory, List<RingLayout> rings) {
+        for (RingLayout ring : rings) {
+            Running changed = running[ring.index()];
+            VirtqueueEnd end = end(ring.index());
+            if (changed != null) {
+                port.atQuiescentPoint(ring.index() / 2, () -> {
+                    changed.queue.memory(memory, ring.layout());
+                    end.invalidate();
+                });
+            }
+        }
+    }
+
+    @Override
+    public void kickChanged(int index, @Nullable EventFd kick) {
+        Running ring = running[index];
+        if (ring != null) {
+            ring.kick = kick;
+            changeDescriptors(index, ring);
+        }
+    }
+
+    @Override
+    public void callChanged(int index, @Nullable EventFd call) {
+        Running ring = running[index];
+        if (ring != null) {
+            ring.call = call;
+            changeDescriptors(index, ring);
+        }
+    }
+
+    @Override
+    public void errChanged(int index, @Nullable EventFd err) {
+        Running ring = running[index];
+        if (ring != null) {
+            ring.err = err;
+        }
+    }
+
+    private void changeDescriptors(int index, Running ring) {
+        VirtqueueEnd end = end(index);
+        port.atQuiescentPoint(index / 2, () -> end.descriptors(ring.kick, ring.call));
+    }
+
+    /** Tells the front-end, where it listens, that a virtqueue is broken. */
+    void signalError(VirtqueueEnd broken) {
+        for (int index = 0; index < running.length; index++) {
+            Running ring = running[index];
+            if (ring != null && end(index) == broken && ring.err != null) {
+                ring.err.signal();
+            }
+        }
+    }
+
+    private VirtqueueEnd end(int index) {
+        return index % 2 == 0 ? port.txEnd(index / 2) : port.rxEnd(index / 2);
+    }
+
+    @Override
+    public boolean mtu(int mtu) {
+        return true;
+    }
+
+    @Override
+    public void announce(byte[] mac) {
+        // One wire has no address table that an announcement could mend.
+    }
+
+    @Override
+    public void refused(ProtocolException why) {
+        port.refused(why);
+    }
+
+    @Override
+    public void reset() {
+        featuresAcked(0);
+    }
+
+    @Override
+    public void disconnected() {
+        featuresAcked(0);
+    }
+}

@@ -1,0 +1,160 @@
+package dev.baton.datapath;
+
+import dev.baton.ffi.Epoll;
+import dev.baton.ffi.Fd;
+import dev.baton.ffi.SyscallException;
+import dev.baton.vhostuser.BackendConnection;
+import dev.baton.vhostuser.ProtocolException;
+import dev.baton.virtqueue.VirtqueueFault;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A port whose far side is a vhost-user front-end.
+ *
+ * <p>Theory of operation. The port is {@code idle} until it is wired, for what it may offer the front-end depends on
+ * the port at the other end of the wire. Then it waits for a front-end, serves one at a time, and waits again when
+ * that one is gone. Everything here runs on the conductor's thread; what concerns a running virtqueue is done at a
+ * quiescent point of the agent that owns it.
+ *
+ * <pre>
+ *   idle --wired--> waiting --connected--> serving --gone, or broke the protocol--> waiting
+ *     ^-------------------------- unwired: the front-end is disconnected --'
+ * </pre>
+ */
+public final class VhostUserPort extends VirtqueuePort {
+    private static final Logger LOG = System.getLogger(VhostUserPort.class.getPackageName());
+
+    private final VhostUserPortConfig config;
+    private final Conductor conductor;
+    private final PortFaults faults;
+    private final VhostUserSocket socket;
+    private final VhostUserDevice device;
+    private @Nullable BackendConnection connection;
+    private long connectionToken;
+    private String lastProblem = "";
+
+    VhostUserPort(VhostUserPortConfig config, Counters counters, Conductor conductor) {
+        super(config.name(), config.queuePairs(), counters, conductor);
+        this.config = config;
+        this.conductor = conductor;
+        this.faults = new PortFaults(config.name(), counters);
+        this.device = new VhostUserDevice(this, config);
+        this.socket = new VhostUserSocket(config, conductor, this::connected);
+        try {
+            socket.open();
+        } catch (DatapathException e) {
+            faults.free();
+            super.close();
+            throw e;
+        }
+    }
+
+    /** The path of the vhost-user socket. */
+    public Path socketPath() {
+        return config.socket();
+    }
+
+    @Override
+    public String describe() {
+        return "vhost-user:" + name() + ",path=" + config.socket() + ",queues=" + queuePairs()
+            + (config.mode() == SocketMode.CLIENT ? ",mode=client" : "") + (config.offloads() ? "" : ",offloads=off");
+    }
+
+    @Override
+    public String state() {
+        String state = peer() == null ? "not wired"
+            : connection == null ? "waiting for a front-end" : "connected, " + device.describe();
+        return lastProblem.isEmpty() ? state : state + "; last problem: " + lastProblem;
+    }
+
+    @Override
+    int takes() {
+        return Offloads.takenByGuest(device.ackedFeatures());
+    }
+
+    @Override
+    int canGive() {
+        return Offloads.NONE;
+    }
+
+    @Override
+    void wired(@Nullable Port newPeer) {
+        super.wired(newPeer);
+        if (newPeer == null) {
+            disconnect();
+            socket.pause();
+        } else {
+            socket.resume();
+        }
+    }
+
+    /** Ten times a second: a client tries to connect. */
+    void tick() {
+        socket.tick();
+    }
+
+    private void connected(Fd accepted) {
+        BackendConnection accepting = new BackendConnection(accepted, device);
+        connection = accepting;
+        connectionToken = conductor.watch(accepted, Epoll.IN | Epoll.RDHUP, events -> readable(accepting));
+        socket.pause();
+        LOG.log(Level.DEBUG, "{0}: front-end connected", name());
+    }
+
+    private void readable(BackendConnection readable) {
+        boolean open;
+        try {
+            open = readable.onReadable();
+        } catch (ProtocolException e) {
+            faults.count(e.kind());
+            problem(e.getMessage());
+            open = false;
+        } catch (SyscallException | DatapathException e) {
+            problem(e.getMessage());
+            open = false;
+        }
+        if (!open) {
+            disconnect();
+            socket.resume();
+        }
+    }
+
+    private void disconnect() {
+        BackendConnection gone = connection;
+        if (gone != null) {
+            connection = null;
+            conductor.unwatch(gone.socket(), connectionToken);
+            gone.close();
+            LOG.log(Level.DEBUG, "{0}: front-end gone", name());
+        }
+    }
+
+    /** A request was refused and the connection goes on. */
+    void refused(ProtocolException why) {
+        faults.count(why.kind());
+        problem(why.getMessage());
+    }
+
+    @Override
+    void faulted(VirtqueueEnd end, VirtqueueFault fault) {
+        faults.count(fault);
+        problem(end + " stopped: " + fault.reason());
+        device.signalError(end);
+    }
+
+    private void problem(@Nullable String what) {
+        lastProblem = String.valueOf(what);
+        LOG.log(Level.WARNING, "{0}: {1}", name(), lastProblem);
+    }
+
+    @Override
+    void close() {
+        disconnect();
+        socket.close();
+        faults.free();
+        super.close();
+    }
+}

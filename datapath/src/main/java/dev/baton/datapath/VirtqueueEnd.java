@@ -1,0 +1,146 @@
+package dev.baton.datapath;
+
+import dev.baton.ffi.EventFd;
+import dev.baton.virtqueue.ChainBurst;
+import dev.baton.virtqueue.Features;
+import dev.baton.virtqueue.SplitVirtqueue;
+import dev.baton.virtqueue.VirtqueueFault;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A memory end: one virtqueue of a port, running or not. It outlives the virtqueues that a front-end starts and stops
+ * on it, so that the transfers above it stay as they are. Only the owning agent touches it; the conductor reaches it
+ * by commands.
+ */
+final class VirtqueueEnd {
+    private static final int NO_CALL = -1;
+
+    private final String name;
+    private final QueueCounters counters;
+    private final FaultListener faults;
+    private @Nullable SplitVirtqueue queue;
+    private long generation;
+    private long features;
+    private boolean enabled;
+    private boolean faultReported;
+    private int callFd = NO_CALL;
+    private @Nullable EventFd kick;
+
+    /** Told once when a virtqueue broke the rules; called on the agent's thread, must not block. */
+    interface FaultListener {
+        void faulted(VirtqueueEnd end, VirtqueueFault fault);
+    }
+
+    VirtqueueEnd(String name, QueueCounters counters, FaultListener faults) {
+        this.name = name;
+        this.counters = counters;
+        this.faults = faults;
+    }
+
+    void start(SplitVirtqueue newQueue, long ackedFeatures, @Nullable EventFd newKick, @Nullable EventFd newCall) {
+        queue = newQueue;
+        generation++;
+        features = ackedFeatures;
+        descriptors(newKick, newCall);
+        faultReported = false;
+        newQueue.disableNotifications();
+        // The driver may have gone to sleep on a used buffer whose notification a former owner did not send.
+        call();
+    }
+
+    @Nullable SplitVirtqueue stop() {
+        SplitVirtqueue stopped = queue;
+        queue = null;
+        generation++;
+        descriptors(null, null);
+        return stopped;
+    }
+
+    void descriptors(@Nullable EventFd newKick, @Nullable EventFd newCall) {
+        kick = newKick;
+        callFd = newCall == null ? NO_CALL : newCall.fd().value();
+    }
+
+    void enable(boolean newEnabled) {
+        enabled = newEnabled;
+    }
+
+    /** Forgets what was fetched ahead: the memory below the queue changed. */
+    void invalidate() {
+        generation++;
+    }
+
+    /** The running virtqueue, null when stopped or when it broke the rules. */
+    @Nullable SplitVirtqueue queue() {
+        return queue;
+    }
+
+    /** Changes whenever chains that were fetched ahead are void. */
+    long generation() {
+        return generation;
+    }
+
+    boolean enabled() {
+        return enabled;
+    }
+
+    boolean acked(long feature) {
+        return (features & feature) != 0;
+    }
+
+    boolean mergeable() {
+        return acked(Features.MRG_RXBUF);
+    }
+
+    long features() {
+        return features;
+    }
+
+    /** What the driver writes to when notifications are on; null when it wants to be polled. */
+    @Nullable EventFd kick() {
+        return kick;
+    }
+
+    QueueCounters counters() {
+        return counters;
+    }
+
+    /** Publishes what was used and notifies the driver when it wants to know. */
+    void publish(SplitVirtqueue published) {
+        if (published.publish()) {
+            call();
+        }
+    }
+
+    private void call() {
+        if (callFd != NO_CALL) {
+            EventFd.signal(callFd);
+            counters.call();
+        }
+    }
+
+    /** Called when a fetch found nothing: tells the conductor, once, when that is because the queue is broken. */
+    void checkFault(SplitVirtqueue checked) {
+        VirtqueueFault fault = checked.fault();
+        if (fault != null && !faultReported) {
+            faultReported = true;
+            call();
+            faults.faulted(this, fault);
+        }
+    }
+
+    /** Takes frames and gives them to nobody: what virtio-net asks of a started but disabled transmitq. */
+    int discard(SplitVirtqueue source, ChainBurst burst, int count) {
+        for (int i = 0; i < count; i++) {
+            source.use(burst.head(i), 0);
+        }
+        counters.rxDrop(DropReason.RING_DISABLED, count);
+        publish(source);
+        return count;
+    }
+
+    @Override
+    public String toString() {
+        return name;
+    }
+}

@@ -1,0 +1,33 @@
+package dev.baton.datapath;
+
+import dev.baton.virtqueue.VirtqueueFault;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A port with memory ends: one virtqueue for each direction of each queue pair. */
+public abstract sealed class VirtqueuePort extends Port permits VhostUserPort, MemoryPort {
+    private final List<VirtqueueEnd> rxEnds = new ArrayList<>();
+    private final List<VirtqueueEnd> txEnds = new ArrayList<>();
+
+    VirtqueuePort(String name, int queuePairs, Counters counters, Conductor conductor) {
+        super(name, queuePairs, counters);
+        VirtqueueEnd.FaultListener listener = (end, fault) -> conductor.post(() -> faulted(end, fault));
+        for (int pair = 0; pair < queuePairs; pair++) {
+            rxEnds.add(new VirtqueueEnd(name + " transmitq " + pair, counters(pair), listener));
+            txEnds.add(new VirtqueueEnd(name + " receiveq " + pair, counters(pair), listener));
+        }
+    }
+
+    /** A virtqueue broke the rules and does nothing more until it is started again; conductor's thread. */
+    abstract void faulted(VirtqueueEnd end, VirtqueueFault fault);
+
+    @Override
+    final VirtqueueEnd rxEnd(int pair) {
+        return rxEnds.get(pair);
+    }
+
+    @Override
+    final VirtqueueEnd txEnd(int pair) {
+        return txEnds.get(pair);
+    }
+}

@@ -1,0 +1,200 @@
+package dev.baton.datapath;
+
+import dev.baton.ffi.IovecArray;
+import dev.baton.ffi.RawMemory;
+import dev.baton.virtqueue.ChainBurst;
+import dev.baton.virtqueue.SplitVirtqueue;
+import dev.baton.virtqueue.VirtioNetHeader;
+import java.util.List;
+
+/**
+ * Guest to guest with one copy and no buffer in between.
+ *
+ * <p>The sender can change its memory while we look at it, so the virtio-net header is read once into locals, checked
+ * against what both sides negotiated, and the checked copy is what the receiver gets. When the receiver has no buffer
+ * the frames stay in the sender's virtqueue; when it has no running queue they are dropped.
+ */
+final class VirtqueueToVirtqueue implements Transfer {
+    private static final int ETHERNET_HEADER = 14;
+    /** Of the header's flags a sender may set NEEDS_CSUM alone (virtio 1.2, 5.1.6.2). */
+    private static final long SENDER_FLAGS = ~0xffL | VirtioNetHeader.NEEDS_CSUM;
+
+    private final VirtqueueEnd source;
+    private final VirtqueueEnd target;
+    private final ChainBurst burst;
+    private final ReceiveWindow window;
+    private boolean starved;
+
+    private int delivered;
+    private long deliveredBytes;
+
+    VirtqueueToVirtqueue(VirtqueueEnd source, VirtqueueEnd target, ChainBurst burst) {
+        this.source = source;
+        this.target = target;
+        this.burst = burst;
+        this.window = new ReceiveWindow(target);
+    }
+
+    @Override
+    public int doBurst() {
+        SplitVirtqueue sourceQueue = source.queue();
+        if (sourceQueue == null) {
+            return 0;
+        }
+        int count = sourceQueue.fetchReadable(burst, BURST);
+        if (count == 0) {
+            source.checkFault(sourceQueue);
+            return 0;
+        }
+        if (!source.enabled()) {
+            return source.discard(sourceQueue, burst, count);
+        }
+        SplitVirtqueue targetQueue = target.queue();
+        return targetQueue == null || !target.enabled()
+            ? dropAll(sourceQueue, count) : forward(sourceQueue, targetQueue, count);
+    }
+
+    private int forward(SplitVirtqueue sourceQueue, SplitVirtqueue targetQueue, int count) {
+        int taken = 0;
+        int received = 0;
+        long receivedBytes = 0;
+        delivered = 0;
+        deliveredBytes = 0;
+        starved = false;
+        while (taken < count) {
+            int length = burst.lengthBytes(taken);
+            if (length < VirtioNetHeader.LENGTH + ETHERNET_HEADER) {
+                source.counters().rxDrop(DropReason.RUNT, 1);
+            } else if (deliver(targetQueue, burst.firstSegment(taken), length)) {
+                received++;
+                receivedBytes += length - VirtioNetHeader.LENGTH;
+            } else {
+                starved = true;
+                break;
+            }
+            sourceQueue.use(burst.head(taken), 0);
+            taken++;
+        }
+        if (delivered > 0) {
+            target.counters().transmitted(delivered, deliveredBytes);
+            target.publish(targetQueue);
+        }
+        if (received > 0) {
+            source.counters().received(received, receivedBytes);
+        }
+        source.publish(sourceQueue);
+        return taken;
+    }
+
+    /** Delivers or drops one frame; false when the receiver has too few buffers at the moment. */
+    private boolean deliver(SplitVirtqueue targetQueue, int segment, int length) {
+        boolean mergeable = target.mergeable();
+        if (!window.offer(targetQueue, mergeable ? length : 1)) {
+            return false;
+        }
+        if (length > (mergeable ? window.bytesLeft() : window.chainBytes())) {
+            if (mergeable && window.mayGrow(targetQueue)) {
+                return false;
+            }
+            target.counters().txDrop(DropReason.TOO_LONG, 1);
+            return true;
+        }
+        IovecArray from = burst.segments();
+        long header = headerStart(from, segment);
+        int flags = (int) header & 0xff;
+        int gsoType = (int) (header >>> (8 * VirtioNetHeader.GSO_TYPE_OFFSET)) & 0xff;
+        if ((flags | gsoType) != 0) {
+            DropReason refused = Offloads.refusal(flags, gsoType, source.features(), target.features());
+            if (refused != null) {
+                target.counters().txDrop(refused, 1);
+                return true;
+            }
+        }
+        copy(targetQueue, from, segment, length, header);
+        return true;
+    }
+
+    private void copy(SplitVirtqueue targetQueue, IovecArray from, int segment, int length, long header) {
+        IovecArray to = window.segments();
+        int targetSegment = window.segment();
+        long sourceLength = from.length(segment);
+        if (sourceLength == length && to.length(targetSegment) >= length) {
+            RawMemory.copy(from.base(segment), to.base(targetSegment), length);
+        } else {
+            SegmentCopy.copy(from, segment, to, targetSegment, length);
+        }
+        restoreHeader(to, targetSegment, header & SENDER_FLAGS);
+        window.use(targetQueue, length);
+        delivered++;
+        deliveredBytes += length - VirtioNetHeader.LENGTH;
+    }
+
+    /** The header's first 8 bytes: flags, type and sizes, which decide what the frame asks of its receiver. */
+    private static long headerStart(IovecArray from, int segment) {
+        if (from.length(segment) >= Long.BYTES) {
+            return RawMemory.getLong(from.base(segment));
+        }
+        long header = 0;
+        for (int i = Long.BYTES - 1; i >= 0; i--) {
+            header = header << 8 | (SegmentCopy.getByte(from, segment, i) & 0xff);
+        }
+        return header;
+    }
+
+    private static void restoreHeader(IovecArray to, int segment, long header) {
+        if (to.length(segment) >= Long.BYTES) {
+            RawMemory.putLong(to.base(segment), header);
+        } else {
+            for (int i = 0; i < Long.BYTES; i++) {
+                SegmentCopy.putByte(to, segment, i, (byte) (header >>> (8 * i)));
+            }
+        }
+    }
+
+    private int dropAll(SplitVirtqueue sourceQueue, int count) {
+        long bytes = 0;
+        for (int i = 0; i < count; i++) {
+            bytes += burst.lengthBytes(i) - VirtioNetHeader.LENGTH;
+            sourceQueue.use(burst.head(i), 0);
+        }
+        source.counters().received(count, bytes);
+        target.counters().txDrop(DropReason.PEER_DOWN, count);
+        source.publish(sourceQueue);
+        return count;
+    }
+
+    @Override
+    public boolean armWakeups() {
+        SplitVirtqueue sourceQueue = source.queue();
+        if (sourceQueue == null) {
+            return false;
+        }
+        SplitVirtqueue targetQueue = target.queue();
+        if (starved && targetQueue != null) {
+            return targetQueue.enableNotifications();
+        }
+        return sourceQueue.enableNotifications();
+    }
+
+    @Override
+    public void disarmWakeups() {
+        SplitVirtqueue sourceQueue = source.queue();
+        if (sourceQueue != null) {
+            sourceQueue.disableNotifications();
+        }
+        SplitVirtqueue targetQueue = target.queue();
+        if (targetQueue != null) {
+            targetQueue.disableNotifications();
+        }
+    }
+
+    @Override
+    public List<VirtqueueEnd> virtqueueEnds() {
+        return List.of(source, target);
+    }
+
+    @Override
+    public void release() {
+        window.release();
+    }
+}
