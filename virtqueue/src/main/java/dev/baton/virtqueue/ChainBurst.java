@@ -145,6 +145,26 @@ public final class ChainBurst implements AutoCloseable {
         RawMemory.putLong(entry + 8, length);
     }
 
+    boolean hasSegment(int segment) {
+        return segment < maxSegments;
+    }
+
+    /** Puts chain {@code i}, of one segment; {@link #end} takes it in. Returns the next chain's first segment. */
+    int putChain(int i, int segment, long base, int length) {
+        putSegment(segment, base, length);
+        firstSegments[i] = segment;
+        segmentCounts[i] = 1;
+        lengths[i] = length;
+        return segment + 1 + sparePerChain;
+    }
+
+    /** Takes in the chains that were put, {@code newCount} in all. */
+    void end(int newCount, int newNextSegment, long newTotalBytes) {
+        count = newCount;
+        nextSegment = newNextSegment;
+        totalBytes = newTotalBytes;
+    }
+
     /** Ends the chain whose segments were put from {@link #endSegment} to {@code end}; its head is there already. */
     int commit(int end, long bytes) {
         int i = count;

@@ -22,6 +22,7 @@ final class SplitChainWalker {
     private static final long NEXT = 1L << 32;
     private static final long WRITE = 2L << 32;
     private static final long INDIRECT = 4L << 32;
+    private static final long FLAGS = NEXT | WRITE | INDIRECT;
     private static final long LENGTH_MASK = 0xFFFFFFFFL;
 
     private final Translator translator = new Translator();
@@ -50,6 +51,40 @@ final class SplitChainWalker {
     private boolean refuse(VirtqueueFault fault) {
         refusal = fault;
         return false;
+    }
+
+    /**
+     * Appends chains as long as they are what most chains are: one sound descriptor whose buffer lies in the region of
+     * the last hit. Stops before the first that is not, for {@link #walk} to look at it afresh. Worth its lines: all
+     * is in registers, and a chain costs a third.
+     *
+     * @param heads heads of the chains; those from the burst's count on are still to be walked
+     * @param limit number of heads
+     */
+    void walkPlain(ChainBurst into, int[] heads, int limit, long enoughBytes, boolean writable) {
+        long wanted = writable ? WRITE : 0;
+        long table = descriptorTable;
+        long start = translator.start();
+        long regionSize = translator.size();
+        long delta = translator.delta();
+        int i = into.count();
+        int segment = into.endSegment();
+        long bytes = into.totalBytes();
+        while (i < limit && bytes < enoughBytes && heads[i] < size && into.hasSegment(segment)) {
+            long descriptor = table + ((long) heads[i] << 4);
+            long address = RawMemory.getLong(descriptor);
+            long rest = RawMemory.getLong(descriptor + 8);
+            long length = rest & LENGTH_MASK;
+            long offset = address - start;
+            if ((rest & FLAGS) != wanted || offset < 0 || offset > regionSize - length
+                || length < headerBytes || length > Integer.MAX_VALUE) {
+                break;
+            }
+            segment = into.putChain(i, segment, address + delta, (int) length);
+            bytes += length;
+            i++;
+        }
+        into.end(i, segment, bytes);
     }
 
     /** Appends the chain to the burst; false when it was refused. */

@@ -109,11 +109,14 @@ public final class SplitVirtqueue implements Virtqueue {
     private int fetch(ChainBurst into, int maxChains, long enoughBytes, boolean writable) {
         into.clear();
         int limit = Math.min(look(), Math.min(maxChains, into.maxChains()));
-        copyHeads(into.heads, limit);
-        for (int i = 0; i < limit && into.totalBytes() < enoughBytes; i++) {
-            if (!walker.walk(into, into.heads[i], writable)) {
-                return stop(into, i);
+        int[] heads = into.heads;
+        copyHeads(heads, limit);
+        walker.walkPlain(into, heads, limit, enoughBytes, writable);
+        while (into.count() < limit && into.totalBytes() < enoughBytes) {
+            if (!walker.walk(into, heads[into.count()], writable)) {
+                return stop(into);
             }
+            walker.walkPlain(into, heads, limit, enoughBytes, writable);
         }
         return into.count();
     }
@@ -140,16 +143,16 @@ public final class SplitVirtqueue implements Virtqueue {
         }
     }
 
-    /** Chain {@code i} did not get into the burst: those before it go first, alone it is returned with length 0. */
-    private int stop(ChainBurst into, int i) {
-        if (i == 0) {
+    /** A chain did not get into the burst: those before it go first; alone it is returned with length 0. */
+    private int stop(ChainBurst into) {
+        if (into.count() == 0) {
             fault = walker.refusal();
             if (fault != VirtqueueFault.HEAD_OUT_OF_RANGE) {
                 use(into.heads[0], 0);
                 releaseUsed();
             }
         }
-        return i;
+        return into.count();
     }
 
     @Override

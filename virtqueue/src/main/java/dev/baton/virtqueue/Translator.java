@@ -24,6 +24,21 @@ final class Translator {
         delta = 0;
     }
 
+    /** First guest address of the cached region. */
+    long start() {
+        return start;
+    }
+
+    /** Bytes of the cached region, 0 for none. */
+    long size() {
+        return size;
+    }
+
+    /** What to add to a guest address in the cached region to get the host address. */
+    long delta() {
+        return delta;
+    }
+
     /**
      * Appends the range as one segment, or as several when it runs on from region to region. An empty range appends
      * nothing.
