@@ -1,6 +1,8 @@
 /** JMH benchmarks and side-by-side comparisons. */
 module dev.baton.bench {
     requires dev.baton.datapath;
+    requires dev.baton.ffi;
+    requires dev.baton.virtqueue;
     requires jmh.core;
     requires static org.jspecify;
 }

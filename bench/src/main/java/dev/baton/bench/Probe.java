@@ -1,6 +1,0 @@
-package dev.baton.bench;
-
-final class Probe {
-    private Probe() {
-    }
-}
