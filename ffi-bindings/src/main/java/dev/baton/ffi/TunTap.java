@@ -12,6 +12,8 @@ import java.lang.foreign.MemorySegment;
 @CHeader(value = {"sys/ioctl.h", "sys/socket.h", "linux/if.h", "linux/if_tun.h"},
     mayLack = {"TUN_F_USO4", "TUN_F_USO6"})
 public final class TunTap {
+    /** IP packets. */
+    public static final int IFF_TUN = 0x1;
     /** Ethernet frames, not IP packets. */
     public static final int IFF_TAP = 0x2;
     /** NAPI in the driver's receive path. */

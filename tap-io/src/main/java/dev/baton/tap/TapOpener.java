@@ -35,7 +35,7 @@ final class TapOpener {
     TapDevice open() {
         boolean done = false;
         try {
-            namespace = openNamespace();
+            enterNamespace();
             for (int i = 0; i < config.queues(); i++) {
                 openQueue();
             }
@@ -52,17 +52,23 @@ final class TapOpener {
         }
     }
 
-    private @Nullable Fd openNamespace() {
+    /** Opens the namespace and goes there once: any file opens, but only a namespace can be entered. */
+    private void enterNamespace() {
         String wanted = config.networkNamespace();
         if (wanted == null) {
-            return null;
+            return;
         }
         try {
-            return NetworkNamespace.open(wanted);
+            namespace = NetworkNamespace.open(wanted);
+            NetworkNamespace.call(namespace, () -> wanted);
         } catch (SyscallException e) {
-            throw new TapException(name, e, e.errno() == Errno.ENOENT
-                ? "there is no network namespace \"" + wanted + "\""
-                : "cannot open the network namespace \"" + wanted + "\"");
+            String reason = switch (e.errno()) {
+                case Errno.ENOENT -> "there is no network namespace \"" + wanted + "\"";
+                case Errno.EINVAL -> "\"" + wanted + "\" is no network namespace";
+                case Errno.EPERM, Errno.EACCES -> "no permission to enter the network namespace \"" + wanted + "\"";
+                default -> "cannot enter the network namespace \"" + wanted + "\"";
+            };
+            throw new TapException(name, e, reason);
         }
     }
 
@@ -97,7 +103,7 @@ final class TapOpener {
             String reason = switch (e.errno()) {
                 case Errno.ENOENT, Errno.ENODEV, Errno.ENXIO ->
                     "the kernel has no TUN/TAP driver, or this container does not show its device";
-                case Errno.EPERM, Errno.EACCES -> "no permission to open the TUN/TAP driver, or to enter the namespace";
+                case Errno.EPERM, Errno.EACCES -> "no permission to open the TUN/TAP driver";
                 case Errno.EMFILE, Errno.ENFILE -> "no descriptor left after " + queues.size() + " queues";
                 default -> "cannot open queue " + queues.size();
             };

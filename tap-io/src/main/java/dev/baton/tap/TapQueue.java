@@ -17,6 +17,9 @@ import dev.baton.ffi.TunTap;
  * <p>One thread at a time reads, and one writes. Attach, detach and close are control calls, made while nobody does.
  */
 public final class TapQueue implements AutoCloseable {
+    /** Most iovecs in one call (IOV_MAX); with more it is EINVAL before any frame is touched. */
+    public static final int MAX_SEGMENTS = 1024;
+
     private static final int CLOSED = -1;
 
     private final String device;
@@ -48,12 +51,18 @@ public final class TapQueue implements AutoCloseable {
         return fdValue;
     }
 
-    /** Reads one frame into {@code count} iovecs at the address {@code iov}: bytes with header, or a negative errno. */
+    /**
+     * Reads one frame.
+     *
+     * @param iov address of the first iovec
+     * @param count number of iovecs, at most {@value #MAX_SEGMENTS}
+     * @return bytes of the frame, the virtio-net header included, or a negative errno
+     */
     public long readv(long iov, int count) {
         return FileIo.readv(fdValue, iov, count);
     }
 
-    /** Writes one frame out of {@code count} iovecs at the address {@code iov}: its bytes, or a negative errno. */
+    /** Writes one frame, given as for {@link #readv}: all its bytes, or a negative errno. */
     public long writev(long iov, int count) {
         return FileIo.writev(fdValue, iov, count);
     }

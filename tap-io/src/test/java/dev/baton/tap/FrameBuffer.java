@@ -31,9 +31,9 @@ final class FrameBuffer implements AutoCloseable {
         reset();
     }
 
-    /** As many segments of one length as hold the largest frame. */
-    static FrameBuffer ofSegments(int length) {
-        int[] lengths = new int[(TapDevice.MAX_FRAME_BYTES + length) / length];
+    /** As many segments of one length as hold a frame of {@code bytes}, and one more. */
+    static FrameBuffer ofSegments(int length, int bytes) {
+        int[] lengths = new int[bytes / length + 1];
         Arrays.fill(lengths, length);
         return new FrameBuffer(lengths);
     }
@@ -110,8 +110,17 @@ final class FrameBuffer implements AutoCloseable {
         return true;
     }
 
-    /** Reads until a frame matches; frames of no interest are passed over. Null when none came in {@code millis}. */
-    byte @Nullable [] await(TapQueue queue, Predicate<byte[]> wanted, long millis) throws InterruptedException {
+    /** Reads until a frame matches; frames of no interest are passed over. */
+    byte[] await(TapQueue queue, Predicate<byte[]> wanted) throws InterruptedException {
+        byte[] frame = find(queue, wanted, 5_000);
+        if (frame == null) {
+            throw new AssertionError("no frame came");
+        }
+        return frame;
+    }
+
+    /** As {@link #await}, but null when none came in {@code millis}. */
+    byte @Nullable [] find(TapQueue queue, Predicate<byte[]> wanted, long millis) throws InterruptedException {
         long end = System.nanoTime() + millis * 1_000_000;
         do {
             long result = read(queue);

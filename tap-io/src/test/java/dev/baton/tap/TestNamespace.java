@@ -8,6 +8,8 @@ import dev.baton.ffi.NetworkNamespace;
 import dev.baton.ffi.SyscallException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.DatagramSocket;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -87,17 +89,37 @@ final class TestNamespace implements AutoCloseable {
     void ip(String... arguments) {
         List<String> command = new ArrayList<>(List.of("ip"));
         command.addAll(List.of(arguments));
-        run(() -> {
+        call(() -> run(command));
+    }
+
+    /** Runs a command to its end, in the namespace of the calling thread, and gives what it says. */
+    static String run(List<String> command) {
+        try {
+            Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+            String output = new String(process.getInputStream().readAllBytes(), UTF_8);
+            process.getInputStream().close();
+            process.getErrorStream().close();
+            process.getOutputStream().close();
+            if (process.waitFor() != 0) {
+                throw new AssertionError(command + ": " + output);
+            }
+            return output;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /** A UDP socket in this namespace. */
+    DatagramSocket udp(int port) {
+        return call(() -> {
             try {
-                Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-                String output = new String(process.getInputStream().readAllBytes(), UTF_8);
-                if (process.waitFor() != 0) {
-                    throw new AssertionError(command + ": " + output);
-                }
+                DatagramSocket socket = new DatagramSocket(new InetSocketAddress(port));
+                socket.setSoTimeout(5_000);
+                return socket;
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
-            } catch (InterruptedException e) {
-                throw new AssertionError(e);
             }
         });
     }
