@@ -26,6 +26,7 @@ final class RecordingDevice implements BackendDevice {
     boolean disconnected;
     Runnable onMemoryChanged = () -> { };
     @Nullable RuntimeException failure;
+    int failsToStop = -1;
 
     @Override
     public long features() {
@@ -69,6 +70,9 @@ final class RecordingDevice implements BackendDevice {
         Ring ring = running.remove(index);
         if (ring == null) {
             throw new AssertionError("ring " + index + " stopped and not running");
+        }
+        if (index == failsToStop) {
+            throw new IllegalStateException("agent does not let go of ring " + index);
         }
         int at = ring.state().lastAvailIdx() + progress & 0xFFFF;
         return new QueueState(at, at, QueueState.UNSIGNALLED);

@@ -262,4 +262,16 @@ class RingLifeTest {
             assertThat(link.pump()).isFalse();
         }
     }
+
+    @Test
+    void memoryOfARingThatCannotBeStoppedStaysMapped() throws ProtocolException {
+        Link link = Link.running();
+        link.device.failsToStop = 0;
+        long place = link.device.ring(0).layout().descriptorTable();
+        link.vanish();
+        assertThatThrownBy(link.backEnd::close).hasMessageContaining("ring 0");
+        assertThat(link.device.events).containsExactly("stop 0", "stop 1");
+        assertThat(link.device.disconnected).isTrue();
+        assertThat(RawMemory.getLong(place)).as("an agent may still be here").isZero();
+    }
 }
