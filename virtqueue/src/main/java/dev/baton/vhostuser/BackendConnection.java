@@ -89,6 +89,14 @@ public final class BackendConnection implements AutoCloseable {
     }
 
     /**
+     * Whether the memory that the front end shared is still there. A front end that cuts its files short makes every
+     * access fault; who had such a fault asks here whose memory it was.
+     */
+    public boolean memoryIntact() {
+        return session.memoryIntact();
+    }
+
+    /**
      * Stops the rings through the device, unmaps the memory, closes every descriptor and tells the device. A second
      * call does nothing.
      */

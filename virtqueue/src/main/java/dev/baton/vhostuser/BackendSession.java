@@ -44,6 +44,11 @@ final class BackendSession {
         return (ackedProtocolFeatures & ProtocolFeatures.REPLY_ACK) != 0;
     }
 
+    /** Whether the front end left its memory as large as it shared it. */
+    boolean memoryIntact() {
+        return table.intact();
+    }
+
     /** Handles a well-formed request; returns the body of its own reply, or null where it has none. */
     @Nullable Long handle(Message message) throws ProtocolException {
         Request request = Request.of(message.code());

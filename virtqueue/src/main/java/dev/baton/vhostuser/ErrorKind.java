@@ -26,6 +26,8 @@ public enum ErrorKind {
     RING_REFUSED(true, false),
     /** The system had not enough of something: address space, descriptors, memory. */
     OUT_OF_RESOURCES(true, true),
+    /** The front end cut the memory short that it had shared. */
+    MEMORY_TRUNCATED(false, false),
     /** The front end went away in the middle of a message. */
     VANISHED(false, true),
     /** The socket failed. */

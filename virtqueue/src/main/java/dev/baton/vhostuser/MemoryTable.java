@@ -36,7 +36,11 @@ final class MemoryTable {
     }
 
     /** A region and what holds it. */
-    private record Mapped(RegionDescription description, MemoryRegion region, Mapping mapping) {
+    private record Mapped(RegionDescription description, MemoryRegion region, Mapping mapping, Fd file) {
+        void release() {
+            mapping.close();
+            file.close();
+        }
     }
 
     /** Maps a whole table, or nothing; the descriptors stay the caller's. */
@@ -64,7 +68,7 @@ final class MemoryTable {
         try {
             return new MemoryTable(List.copyOf(all), GuestMemory.of(all.stream().map(Mapped::region).toList()));
         } catch (IllegalArgumentException e) {
-            added.mapping.close();
+            added.release();
             throw refused(description, e.getMessage(), e);
         }
     }
@@ -83,6 +87,12 @@ final class MemoryTable {
         return regions.stream().anyMatch(mapped -> mapped.description.equals(description));
     }
 
+    /** Whether every region's file is still as large as it was: where it is not, touching the region faults. */
+    boolean intact() {
+        return regions.stream().allMatch(mapped -> FileIo.size(mapped.file)
+            >= mapped.description.fileOffset() + mapped.description.sizeBytes());
+    }
+
     GuestMemory memory() {
         return memory;
     }
@@ -95,7 +105,7 @@ final class MemoryTable {
     void unmapExcept(MemoryTable kept) {
         for (Mapped mapped : regions) {
             if (!kept.regions.contains(mapped)) {
-                mapped.mapping.close();
+                mapped.release();
             }
         }
     }
@@ -111,7 +121,10 @@ final class MemoryTable {
                 Mapping.MAP_SHARED | Mapping.MAP_NORESERVE);
             try {
                 return new Mapped(description, new MemoryRegion(description.guestAddress(), description.sizeBytes(),
-                    description.userAddress(), mapping.address() + slack), mapping);
+                    description.userAddress(), mapping.address() + slack), mapping, file.duplicate());
+            } catch (SyscallException e) {
+                mapping.close();
+                throw e;
             } catch (IllegalArgumentException e) {
                 mapping.close();
                 throw refused(description, e.getMessage(), e);
