@@ -11,7 +11,7 @@ final class AgentCommand {
 
     private final Runnable action;
     private final CountDownLatch done = new CountDownLatch(1);
-    private @Nullable RuntimeException failure;
+    private @Nullable Throwable failure;
 
     AgentCommand(Runnable action) {
         this.action = action;
@@ -20,7 +20,8 @@ final class AgentCommand {
     void run() {
         try {
             action.run();
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | InternalError e) {
+            // InternalError is what an access to memory becomes that its front-end has cut short.
             failure = e;
         } finally {
             done.countDown();
@@ -39,8 +40,11 @@ final class AgentCommand {
         if (!answered) {
             throw new DatapathException(agent + " did not answer within " + TIMEOUT_S + " s");
         }
-        if (failure != null) {
-            throw failure;
+        if (failure instanceof RuntimeException exception) {
+            throw exception;
+        }
+        if (failure instanceof Error error) {
+            throw error;
         }
     }
 }

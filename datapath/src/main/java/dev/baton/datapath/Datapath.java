@@ -33,7 +33,8 @@ public final class Datapath implements AutoCloseable {
         counters = new Counters(config.name());
         for (int i = 0; i < config.agentCount(); i++) {
             int cpu = config.cpus().isEmpty() ? -1 : config.cpus().get(i);
-            agents.add(new DatapathAgent("baton-agent-" + i, cpu, new AgentCounters(counters, i, cpu)));
+            AgentCounters agentCounters = new AgentCounters(counters, i, cpu);
+            agents.add(new DatapathAgent("baton-agent-" + i, cpu, agentCounters, this::memoryFaulted));
         }
         conductor = new Conductor(this::tick);
         conductorRunner = new AgentRunner(NoOpIdleStrategy.INSTANCE, Datapath::report, null, conductor);
@@ -188,6 +189,20 @@ public final class Datapath implements AutoCloseable {
     /** The memfd with the counters, for {@link CountersSnapshot#read(Fd)} in another process; stays the datapath's. */
     public Fd countersFd() {
         return counters.fd();
+    }
+
+    private void memoryFaulted(DatapathAgent agent, Transfer transfer) {
+        conductor.post(() -> {
+            for (Port port : List.copyOf(ports)) {
+                if (port instanceof VhostUserPort vhostUser) {
+                    vhostUser.checkMemory();
+                }
+            }
+            boolean wired = wirings.stream().anyMatch(wiring -> wiring.carries(transfer));
+            if (wired) {
+                agent.execute(() -> agent.resume(transfer));
+            }
+        });
     }
 
     private void tick() {

@@ -6,6 +6,7 @@ import dev.baton.ffi.Fd;
 import dev.baton.ffi.Sched;
 import dev.baton.ffi.SyscallException;
 import dev.baton.virtqueue.ChainBurst;
+import dev.baton.virtqueue.SplitVirtqueue;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
@@ -18,6 +19,9 @@ import org.jctools.queues.varhandle.SpscVarHandleArrayQueue;
  * <p>Theory of operation. A duty cycle is: at most one command of the conductor, one burst of each transfer, round
  * robin, then the heartbeat. Everything an agent works on is touched by its thread alone; the conductor changes it by
  * commands, which therefore run at a quiescent point: between two bursts no reference into guest memory is held.
+ *
+ * <p>A front-end can cut the memory short that it has shared; the next access then throws InternalError. The transfer
+ * that it hits is suspended, the others go on, and the conductor disconnects the front-end that did it.
  *
  * <p>Sleeping (only with {@link IdleMode#ADAPTIVE}): after a quiet while the agent asks every source for a wake-up,
  * looks once more at all of them, and only then waits on its epoll: for kicks, for TAP input, and for the conductor.
@@ -36,6 +40,7 @@ final class DatapathAgent implements Agent {
     private final String name;
     private final int cpu;
     private final AgentCounters counters;
+    private final MemoryFaultListener memoryFaults;
     private final Queue<AgentCommand> commands = new SpscVarHandleArrayQueue<>(COMMANDS);
     private final ChainBurst scratch = new ChainBurst(Transfer.BURST, SCRATCH_SEGMENTS);
     private final EventFd wake = EventFd.create();
@@ -47,7 +52,13 @@ final class DatapathAgent implements Agent {
     private volatile boolean closing;
     private long lastCycleNs;
 
-    DatapathAgent(String name, int cpu, AgentCounters counters) {
+    /** Told when memory below a transfer is gone; called on the agent's thread, must not block. */
+    interface MemoryFaultListener {
+        void faulted(DatapathAgent agent, Transfer transfer);
+    }
+
+    DatapathAgent(String name, int cpu, AgentCounters counters, MemoryFaultListener memoryFaults) {
+        this.memoryFaults = memoryFaults;
         this.name = name;
         this.cpu = cpu;
         this.counters = counters;
@@ -116,6 +127,23 @@ final class DatapathAgent implements Agent {
         }
     }
 
+    /** The memory of one of the transfer's virtqueues is gone: it rests until the conductor has found out whose. */
+    private void suspend(Transfer transfer) {
+        removeTransfers(List.of(transfer));
+        memoryFaults.faulted(this, transfer);
+    }
+
+    /** Goes on with a suspended transfer; what its sound virtqueues had used already is published now. */
+    void resume(Transfer transfer) {
+        for (VirtqueueEnd end : transfer.virtqueueEnds()) {
+            SplitVirtqueue queue = end.queue();
+            if (queue != null) {
+                end.publish(queue);
+            }
+        }
+        addTransfers(List.of(transfer));
+    }
+
     private void watchKick(VirtqueueEnd end) {
         if (end.queue() == null || kicked.contains(end)) {
             return;
@@ -159,7 +187,11 @@ final class DatapathAgent implements Agent {
         Transfer[] work = transfers;
         int frames = 0;
         for (Transfer transfer : work) {
-            frames += transfer.doBurst();
+            try {
+                frames += transfer.doBurst();
+            } catch (InternalError e) {
+                suspend(transfer);
+            }
         }
         long nowNs = System.nanoTime();
         counters.dutyCycle(nowNs, nowNs - lastCycleNs, frames);
@@ -184,14 +216,22 @@ final class DatapathAgent implements Agent {
             lastCycleNs = System.nanoTime();
         }
         for (Transfer transfer : transfers) {
-            transfer.disarmWakeups();
+            try {
+                transfer.disarmWakeups();
+            } catch (InternalError e) {
+                suspend(transfer);
+            }
         }
     }
 
     private boolean armWakeups() {
         boolean work = false;
         for (Transfer transfer : transfers) {
-            work |= transfer.armWakeups();
+            try {
+                work |= transfer.armWakeups();
+            } catch (InternalError e) {
+                suspend(transfer);
+            }
         }
         return work;
     }

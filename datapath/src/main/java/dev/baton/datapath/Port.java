@@ -84,6 +84,10 @@ public abstract sealed class Port permits VirtqueuePort, TapPort {
     void peerPairActive(int pair, boolean active) {
     }
 
+    /** The guest behind the wired port has moved and asks that the network be told of its MAC address. */
+    void announce(byte[] mac) {
+    }
+
     /** Called when the port was wired, and with null when it is wired no more. */
     void wired(@Nullable Port newPeer) {
         peer = newPeer;

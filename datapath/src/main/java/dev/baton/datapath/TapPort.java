@@ -1,9 +1,13 @@
 package dev.baton.datapath;
 
+import dev.baton.ffi.Mapping;
+import dev.baton.ffi.RawMemory;
 import dev.baton.tap.TapDevice;
 import dev.baton.tap.TapException;
 import dev.baton.tap.TapOffloads;
 import dev.baton.tap.TapQueue;
+import dev.baton.virtqueue.VirtioNetHeader;
+import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,6 +17,11 @@ import org.jspecify.annotations.Nullable;
  * queue 0 stays.
  */
 public final class TapPort extends Port {
+    /** An Ethernet frame of least length, without checksum. */
+    private static final int ARP_FRAME = 60;
+    private static final int ETHERTYPE_RARP = 0x8035;
+    private static final int ETHERTYPE_IPV4 = 0x0800;
+
     private final TapDevice device;
     private final String options;
 
@@ -103,6 +112,20 @@ public final class TapPort extends Port {
         if (pair > 0 && pair < queuePairs()) {
             TapQueue queue = device.queue(pair);
             atQuiescentPoint(pair, () -> queue.attach(active));
+        }
+    }
+
+    /** Sends what a host sends that asks for its own address (RFC 903): switches learn the MAC address from it. */
+    @Override
+    void announce(byte[] mac) {
+        ByteBuffer frame = ByteBuffer.allocate(VirtioNetHeader.LENGTH + ARP_FRAME);
+        frame.position(VirtioNetHeader.LENGTH);
+        frame.putLong(-1L).position(VirtioNetHeader.LENGTH + 6).put(mac).putShort((short) ETHERTYPE_RARP);
+        frame.putShort((short) 1).putShort((short) ETHERTYPE_IPV4).put((byte) 6).put((byte) 4).putShort((short) 3);
+        frame.put(mac).putInt(0).put(mac).putInt(0);
+        try (Mapping memory = Mapping.anonymous(frame.capacity())) {
+            RawMemory.copyFromArray(frame.array(), 0, memory.address(), frame.capacity());
+            device.queue(0).write(memory.address(), frame.capacity());
         }
     }
 

@@ -102,8 +102,8 @@ final class VhostUserDevice implements BackendDevice {
     @Override
     public void startRing(int index, Ring ring) {
         if (VirtioNetHeader.length(ring.features()) != VirtioNetHeader.LENGTH) {
-            throw new DatapathException("the guest is a legacy one without mergeable buffers: its virtio-net header has "
-                + "10 bytes, Baton's 12");
+            throw new DatapathException("a legacy guest without mergeable buffers: its virtio-net header has "
+                + "10 bytes, Baton's has 12");
         }
         SplitVirtqueue queue = new SplitVirtqueue(ring.layout(), ring.memory(), ring.features(), ring.state());
         Running started = new Running(queue, ring);
@@ -208,6 +208,7 @@ final class VhostUserDevice implements BackendDevice {
         return index % 2 == 0 ? port.txEnd(index / 2) : port.rxEnd(index / 2);
     }
 
+    /** Frames of every length pass, so every MTU will do. */
     @Override
     public boolean mtu(int mtu) {
         return true;
@@ -215,7 +216,10 @@ final class VhostUserDevice implements BackendDevice {
 
     @Override
     public void announce(byte[] mac) {
-        // One wire has no address table that an announcement could mend.
+        Port peer = port.peer();
+        if (peer != null) {
+            peer.announce(mac);
+        }
     }
 
     @Override

@@ -2,8 +2,8 @@ package dev.baton.datapath;
 
 import dev.baton.ffi.Epoll;
 import dev.baton.ffi.Fd;
-import dev.baton.ffi.SyscallException;
 import dev.baton.vhostuser.BackendConnection;
+import dev.baton.vhostuser.ErrorKind;
 import dev.baton.vhostuser.ProtocolException;
 import dev.baton.virtqueue.VirtqueueFault;
 import java.lang.System.Logger;
@@ -112,11 +112,23 @@ public final class VhostUserPort extends VirtqueuePort {
             faults.count(e.kind());
             problem(e.getMessage());
             open = false;
-        } catch (SyscallException | DatapathException e) {
-            problem(e.getMessage());
+        } catch (RuntimeException | InternalError e) {
+            // A system call that failed, or memory that the front-end has cut short: its own connection pays.
+            problem(String.valueOf(e.getMessage()));
             open = false;
         }
         if (!open) {
+            disconnect();
+            socket.resume();
+        }
+    }
+
+    /** An access to some front-end's memory failed: was it this one's? */
+    void checkMemory() {
+        BackendConnection checked = connection;
+        if (checked != null && !checked.memoryIntact()) {
+            faults.count(ErrorKind.MEMORY_TRUNCATED);
+            problem(ErrorKind.MEMORY_TRUNCATED.reason() + ": the front-end cut its shared memory short");
             disconnect();
             socket.resume();
         }

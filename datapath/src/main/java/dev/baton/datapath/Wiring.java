@@ -39,6 +39,10 @@ final class Wiring {
         return wire;
     }
 
+    boolean carries(Transfer transfer) {
+        return lanes.stream().anyMatch(lane -> lane.transfers.contains(transfer));
+    }
+
     private static void connect(Port from, Port to, int lane, int laneCount, DatapathAgent agent,
                                 List<Transfer> transfers) {
         for (int pair = lane; pair < from.queuePairs(); pair += laneCount) {
