@@ -3,6 +3,7 @@ package dev.baton.datapath;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
@@ -179,9 +180,7 @@ class MemoryPortTest {
     }
 
     private PortStats stats(String port) {
-        PortStats stats = datapath.counters().ports().get(port);
-        assertThat(stats).isNotNull();
-        return stats;
+        return Objects.requireNonNull(datapath.counters().ports().get(port));
     }
 
     private static void await(java.util.function.BooleanSupplier condition) {

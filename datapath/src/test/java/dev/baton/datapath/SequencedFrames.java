@@ -1,6 +1,7 @@
 package dev.baton.datapath;
 
 import dev.baton.ffi.RawMemory;
+import java.util.Arrays;
 
 /**
  * Frames that carry a sequence number and a pattern made from it, and the checker that counts what became of them.
@@ -26,6 +27,16 @@ final class SequencedFrames implements FrameHandler {
         return true;
     }
 
+    /** Sends the next frame through a guest's transmitq; false when there was no room. */
+    boolean send(TestGuest guest, int pair, int length) {
+        fill(next, length);
+        if (!guest.send(pair, Arrays.copyOf(buffer, length))) {
+            return false;
+        }
+        next++;
+        return true;
+    }
+
     private void fill(long sequence, int length) {
         for (int i = 0; i < 12; i++) {
             buffer[i] = (byte) (i < 6 ? 0x02 : 0x06);
@@ -33,7 +44,7 @@ final class SequencedFrames implements FrameHandler {
         buffer[12] = (byte) 0x88;
         buffer[13] = (byte) 0xb5;
         for (int i = 0; i < Long.BYTES; i++) {
-            buffer[14 + i] = (byte) (sequence >>> 8 * i);
+            buffer[14 + i] = (byte) (sequence >>> (8 * i));
         }
         for (int i = MIN_LENGTH; i < length; i++) {
             buffer[i] = (byte) (sequence + i);

@@ -67,16 +67,12 @@ public final class ControlClient implements AutoCloseable {
     }
 
     /**
-     * Who serves a control socket.
+     * Who serves the socket.
      *
-     * @param path the control socket
      * @return the process that listens
-     * @throws IOException with one sentence when no Baton is there
      */
-    public static int pidBehind(Path path) throws IOException {
-        try (ControlClient client = connect(path)) {
-            return UnixSocket.peerCredentials(client.socket).pid();
-        }
+    public int pid() {
+        return UnixSocket.peerCredentials(socket).pid();
     }
 
     /**
