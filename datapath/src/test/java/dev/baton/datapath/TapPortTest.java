@@ -278,7 +278,8 @@ class TapPortTest {
     private long received(String name) {
         return namespace.call(() -> Files.readAllLines(Path.of("/proc/thread-self/net/dev")).stream()
             .filter(line -> line.strip().startsWith(name + ":"))
-            .mapToLong(line -> new Scanner(line.substring(line.indexOf(':') + 1)).skip("\\s*\\d+").nextLong()).sum());
+            .mapToLong(line -> new Scanner(line.substring(line.indexOf(':') + 1)).skip("\\s*\\d+").nextLong())
+            .sum());
     }
 
     @Test
