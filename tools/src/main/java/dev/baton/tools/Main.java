@@ -1,5 +1,6 @@
 package dev.baton.tools;
 
+import dev.baton.datapath.DatapathException;
 import dev.baton.ffi.SyscallException;
 import dev.baton.tools.options.UsageException;
 import org.jspecify.annotations.Nullable;
@@ -11,7 +12,7 @@ import picocli.CommandLine.HelpCommand;
 @Command(name = "baton", mixinStandardHelpOptions = true, versionProvider = Version.class, usageHelpAutoWidth = true,
         synopsisSubcommandLabel = "COMMAND",
         description = "A packet datapath between virtqueues of guests and TAP devices.",
-        subcommands = {HelpCommand.class, RunCommand.class})
+        subcommands = {HelpCommand.class, RunCommand.class, StatCommand.class})
 public final class Main {
     /** The status after a refused option. */
     static final int REFUSED = CommandLine.ExitCode.USAGE;
@@ -54,6 +55,7 @@ public final class Main {
                 return REFUSED;
             }
             case CommandFailure it -> say(it.getMessage());
+            case DatapathException it -> say(it.getMessage());
             case SyscallException it -> say(it.getMessage());
             default -> {
                 say("internal error: " + problem);

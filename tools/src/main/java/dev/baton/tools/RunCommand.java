@@ -45,8 +45,18 @@ final class RunCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         RunOptions options = options();
-        options.describe().forEach(System.out::println);
-        return 0;
+        Termination termination = Termination.watch();
+        int status = Main.FAILED;
+        try (Daemon _ = Daemon.start(options)) {
+            options.describe().forEach(System.out::println);
+            System.out.println("baton: ready");
+            System.out.flush();
+            termination.await();
+            status = 0;
+        } finally {
+            termination.closed(status);
+        }
+        return status;
     }
 
     private RunOptions options() {

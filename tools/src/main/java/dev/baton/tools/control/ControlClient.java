@@ -67,12 +67,16 @@ public final class ControlClient implements AutoCloseable {
     }
 
     /**
-     * Who serves the socket.
+     * Who serves a control socket.
      *
+     * @param path the control socket
      * @return the process that listens
+     * @throws IOException with one sentence when no Baton is there
      */
-    public int pid() {
-        return UnixSocket.peerCredentials(socket).pid();
+    public static int pidBehind(Path path) throws IOException {
+        try (ControlClient client = connect(path)) {
+            return UnixSocket.peerCredentials(client.socket).pid();
+        }
     }
 
     /**

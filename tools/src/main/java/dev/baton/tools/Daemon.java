@@ -1,0 +1,116 @@
+package dev.baton.tools;
+
+import dev.baton.datapath.Datapath;
+import dev.baton.datapath.DatapathConfig;
+import dev.baton.datapath.DatapathException;
+import dev.baton.datapath.IdleMode;
+import dev.baton.datapath.Port;
+import dev.baton.datapath.SocketMode;
+import dev.baton.datapath.TapPortConfig;
+import dev.baton.datapath.VhostUserPortConfig;
+import dev.baton.ffi.SyscallException;
+import dev.baton.ffi.UnixSocket;
+import dev.baton.tap.TapConfig;
+import dev.baton.tools.control.ControlClient;
+import dev.baton.tools.control.ControlServer;
+import dev.baton.tools.options.PortSpec;
+import dev.baton.tools.options.RunOptions;
+import dev.baton.tools.options.WireSpec;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** A datapath with ports, wires and a control socket as {@link RunOptions} ask for them. */
+final class Daemon implements AutoCloseable {
+    private final Datapath datapath;
+    private final @Nullable ControlServer control;
+
+    private Daemon(Datapath datapath, @Nullable ControlServer control) {
+        this.datapath = datapath;
+        this.control = control;
+    }
+
+    /** Starts everything, or nothing: what was opened before a failure is closed again. */
+    static Daemon start(RunOptions options) {
+        Path path = options.control();
+        if (path != null) {
+            claim(path);
+        }
+        int[] cpus = options.cpus().stream().mapToInt(Integer::intValue).toArray();
+        Datapath datapath = Datapath.launch(DatapathConfig.defaults().withCpus(cpus)
+                .withIdleMode(options.busy() ? IdleMode.BUSY : IdleMode.ADAPTIVE));
+        try {
+            Map<String, Port> ports = new HashMap<>();
+            for (PortSpec spec : options.ports()) {
+                ports.put(spec.name(), add(datapath, spec));
+            }
+            for (WireSpec wire : options.wires()) {
+                datapath.wire(named(ports, wire.a()), named(ports, wire.b()));
+            }
+            return new Daemon(datapath, path == null ? null : listen(path, datapath));
+        } catch (RuntimeException e) {
+            datapath.close();
+            throw e;
+        }
+    }
+
+    private static Port named(Map<String, Port> ports, String name) {
+        Port port = ports.get(name);
+        if (port == null) {
+            throw new IllegalArgumentException("no port " + name);
+        }
+        return port;
+    }
+
+    private static Port add(Datapath datapath, PortSpec spec) {
+        return switch (spec) {
+            case PortSpec.VhostUser it -> datapath.add(new VhostUserPortConfig(it.name(), it.path(),
+                    it.listen() ? SocketMode.SERVER : SocketMode.CLIENT, it.queuePairs(), it.offloads()));
+            case PortSpec.Tap it -> datapath.add(tap(it));
+        };
+    }
+
+    private static TapPortConfig tap(PortSpec.Tap spec) {
+        return new TapPortConfig(spec.name(), TapConfig.builder(spec.ifname()).queues(spec.queuePairs())
+                .networkNamespace(spec.netns()).persistent(spec.persistent()).up(true).build());
+    }
+
+    /** Makes sure that a control socket can be made here: by name, before anything is opened. */
+    private static void claim(Path path) {
+        Path folder = path.toAbsolutePath().getParent();
+        if (folder == null || !Files.isDirectory(folder)) {
+            throw new CommandFailure("--control " + path + ": there is no directory " + folder);
+        }
+        if (!UnixSocket.removeStale(path, UnixSocket.SEQPACKET)) {
+            throw new CommandFailure("--control " + path + ": " + occupant(path));
+        }
+    }
+
+    private static String occupant(Path path) {
+        try {
+            int pid = ControlClient.pidBehind(path);
+            return "a running Baton (pid " + pid + ") listens there";
+        } catch (IOException e) {
+            return "this exists already and is no control socket of Baton";
+        }
+    }
+
+    private static ControlServer listen(Path path, Datapath datapath) {
+        try {
+            return ControlServer.start(path, DaemonCommands.of(datapath));
+        } catch (SyscallException e) {
+            throw new DatapathException("--control " + path + ": " + e.getMessage(), e);
+        }
+    }
+
+    @Override
+    public void close() {
+        if (control != null) {
+            control.close();
+        }
+        datapath.close();
+    }
+}
