@@ -2,6 +2,7 @@
 module dev.baton.bench {
     requires dev.baton.datapath;
     requires dev.baton.ffi;
+    requires dev.baton.tap;
     requires dev.baton.virtqueue;
     requires jmh.core;
     requires static org.jspecify;
