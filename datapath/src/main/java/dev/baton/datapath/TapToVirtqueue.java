@@ -105,7 +105,9 @@ final class TapToVirtqueue implements Transfer {
         }
         IovecArray segments = window.segments();
         int first = window.segment();
-        int count = mergeable ? window.segmentsFor(wanted) : window.chainSegments();
+        // One entry less than the kernel takes, for the spill; a readv of more would fail again and again.
+        int count = Math.min(TapQueue.MAX_SEGMENTS - 1,
+            mergeable ? window.segmentsFor(wanted) : window.chainSegments());
         // The entry behind the offered ones belongs to the next chain: lend it to the spill for the length of a call.
         int spare = first + count;
         long base = segments.base(spare);
