@@ -1,21 +1,18 @@
 package dev.baton.datapath;
 
 import dev.baton.ffi.Fd;
-import dev.baton.ffi.IovecArray;
-import dev.baton.ffi.Mapping;
+import dev.baton.tap.StagingBuffers;
 import dev.baton.tap.TapQueue;
 import dev.baton.virtqueue.VirtioNetHeader;
 
 /** TAP to TAP, staged through one off-heap frame: read from one queue, written to the other, header and all. */
 final class TapToTap implements Transfer {
-    private static final int STAGING_BYTES = 68 * 1024;
-
     private final TapQueue source;
     private final QueueCounters sourceCounters;
     private final TapQueue target;
     private final QueueCounters targetCounters;
-    private final Mapping staging = Mapping.anonymous(STAGING_BYTES);
-    private final IovecArray iovec = new IovecArray(1);
+    private final StagingBuffers staging = new StagingBuffers(1);
+    private final long frame = staging.address(0);
     /** Bytes of a frame that was read and could not be written yet. */
     private long pendingBytes;
 
@@ -34,8 +31,7 @@ final class TapToTap implements Transfer {
         int frames = 0;
         long bytes = 0;
         while (frames < BURST) {
-            iovec.set(0, staging.address(), STAGING_BYTES);
-            long length = source.readv(iovec.address(), 1);
+            long length = source.read(frame, StagingBuffers.BUFFER_BYTES);
             if (length <= 0) {
                 break;
             }
@@ -53,8 +49,7 @@ final class TapToTap implements Transfer {
     }
 
     private boolean writePending() {
-        iovec.set(0, staging.address(), pendingBytes);
-        long result = target.writev(iovec.address(), 1);
+        long result = target.write(frame, pendingBytes);
         if (TapDrops.later(result)) {
             return false;
         }
@@ -84,6 +79,5 @@ final class TapToTap implements Transfer {
     @Override
     public void release() {
         staging.close();
-        iovec.close();
     }
 }
