@@ -3,6 +3,7 @@ package dev.baton.datapath;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.IovecArray;
 import dev.baton.ffi.Mapping;
+import dev.baton.tap.TapDevice;
 import dev.baton.tap.TapQueue;
 import dev.baton.virtqueue.SplitVirtqueue;
 import dev.baton.virtqueue.VirtioNetHeader;
@@ -30,9 +31,7 @@ import java.util.List;
  * driver has nothing left to offer is it dropped as too long.
  */
 final class TapToVirtqueue implements Transfer {
-    /** The longest frame a TAP can give: a 64 KiB segmented packet, Ethernet and VLAN headers, virtio-net header. */
-    private static final int MAX_FRAME = VirtioNetHeader.LENGTH + 18 + 65536;
-    private static final int SPILL_BYTES = 68 * 1024;
+    private static final int SPILL_BYTES = TapDevice.MAX_FRAME_BYTES;
     private static final int HEAD_ROOM = 128 * 1024;
     /** So many small frames after a large one the bet on large frames is kept up. */
     private static final int LARGE_FRAME_MEMORY = 64;
@@ -98,7 +97,7 @@ final class TapToVirtqueue implements Transfer {
     /** Reads one frame into the guest's buffers; returns its length with header, or not more than 0 without one. */
     private long readFrame(SplitVirtqueue queue) {
         boolean mergeable = target.mergeable();
-        long wanted = mergeable && largeFrames > 0 ? MAX_FRAME : 1;
+        long wanted = mergeable && largeFrames > 0 ? TapDevice.MAX_FRAME_BYTES : 1;
         if (!window.offer(queue, wanted)) {
             starved = true;
             return 0;
