@@ -67,11 +67,14 @@ public final class TapPort extends Port {
 
     @Override
     public String state() {
+        if (!device.exists()) {
+            return "the interface was deleted";
+        }
         int attached = 0;
         for (int i = 0; i < queuePairs(); i++) {
             attached += device.queue(i).attached() ? 1 : 0;
         }
-        return attached + " of " + queuePairs() + " queues attached, offloads "
+        return (device.isUp() ? "up, " : "down, ") + attached + " of " + queuePairs() + " queues attached, offloads "
             + TapOffloads.describe(device.offloads());
     }
 

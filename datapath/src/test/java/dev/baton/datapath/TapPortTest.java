@@ -173,6 +173,7 @@ class TapPortTest {
         MemoryPort memory = datapath.add(MemoryPortConfig.named("memory"));
         datapath.wire(tap, memory);
         up(false);
+        assertThat(datapath.state(tap)).startsWith("down, ");
         memory.driver(0).send(new byte[60], 0, 60);
         await(() -> stats("t0").tx().dropsByReason().getOrDefault("interface-down", 0L) == 1);
         up(true);
@@ -183,6 +184,31 @@ class TapPortTest {
     private void up(boolean up) {
         namespace.call(() -> {
             NetDevice.up("t0", up);
+            return true;
+        });
+    }
+
+    @Test
+    void anInterfaceThatIsDeletedIsReportedAndItsPortCanBeReplaced() {
+        TapPort tap = tap(namespace, "t0", 1, 1500, "10.9.0.1");
+        MemoryPort memory = datapath.add(MemoryPortConfig.named("memory"));
+        datapath.wire(tap, memory);
+        delete("t0");
+        memory.driver(0).send(new byte[60], 0, 60);
+        await(() -> stats("t0").tx().dropsByReason().getOrDefault("interface-down", 0L) == 1);
+        assertThat(datapath.state(tap)).isEqualTo("the interface was deleted");
+
+        datapath.remove(tap);
+        datapath.wire(tap(namespace, "t0", 1, 1500, "10.9.0.1"), memory);
+        memory.driver(0).send(new byte[60], 0, 60);
+        await(() -> stats("t0").tx().frames() == 1);
+    }
+
+    /** As an operator would, with ip(8). */
+    private void delete(String name) {
+        namespace.call(() -> {
+            Process ip = new ProcessBuilder("ip", "link", "del", name).inheritIO().start();
+            assertThat(ip.waitFor()).isZero();
             return true;
         });
     }
@@ -249,17 +275,17 @@ class TapPortTest {
         VhostUserPort guestPort = datapath.add(
             VhostUserPortConfig.listen("vm", folder.resolve("vm")).withQueuePairs(2));
         datapath.wire(guestPort, tap);
-        assertThat(datapath.state(tap)).isEqualTo("2 of 3 queues attached, offloads none");
+        assertThat(datapath.state(tap)).isEqualTo("up, 2 of 3 queues attached, offloads none");
         long features = TestGuest.FEATURES | Features.MQ | Features.GUEST_CSUM | Features.GUEST_TSO4 | Features.CSUM;
         try (TestGuest guest = TestGuest.connect(guestPort.socketPath(), 2, features)) {
             assertThat(guest.features).isEqualTo(features);
-            await(() -> datapath.state(tap).equals("3 of 3 queues attached, offloads CSUM|TSO4"));
+            await(() -> datapath.state(tap).equals("up, 3 of 3 queues attached, offloads CSUM|TSO4"));
             guest.frontEnd.enableRing(2, false);
-            await(() -> datapath.state(tap).equals("2 of 3 queues attached, offloads CSUM|TSO4"));
+            await(() -> datapath.state(tap).equals("up, 2 of 3 queues attached, offloads CSUM|TSO4"));
             guest.frontEnd.enableRing(2, true);
-            await(() -> datapath.state(tap).equals("3 of 3 queues attached, offloads CSUM|TSO4"));
+            await(() -> datapath.state(tap).equals("up, 3 of 3 queues attached, offloads CSUM|TSO4"));
         }
-        await(() -> datapath.state(tap).equals("2 of 3 queues attached, offloads none"));
+        await(() -> datapath.state(tap).equals("up, 2 of 3 queues attached, offloads none"));
     }
 
     @Test

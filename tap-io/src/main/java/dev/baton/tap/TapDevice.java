@@ -1,5 +1,6 @@
 package dev.baton.tap;
 
+import dev.baton.ffi.Errno;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.NetDevice;
 import dev.baton.ffi.SyscallException;
@@ -172,6 +173,18 @@ public final class TapDevice implements AutoCloseable {
     /** Makes the interface stay or not. */
     public void persistent(boolean wanted) {
         tell("the interface stays as it was", () -> TunTap.setPersistent(control(), wanted));
+    }
+
+    /** Whether there still is an interface behind the queues: anybody may delete it, for good. */
+    public boolean exists() {
+        try {
+            return !TunTap.getIff(control()).name().isEmpty();
+        } catch (SyscallException e) {
+            if (e.errno() == Errno.EBADFD) {
+                return false;
+            }
+            throw new TapException(name, e, "no answer about the interface");
+        }
     }
 
     /** Whether the interface is up. */

@@ -210,8 +210,10 @@ class TapDeviceTest {
     @Test
     void aDeletedInterfaceIsReported() {
         try (TapDevice tap = TapDevice.open(namespace.config("tap0").build())) {
+            assertThat(tap.exists()).isTrue();
             namespace.ip("link", "del", "tap0");
 
+            assertThat(tap.exists()).isFalse();
             assertThatExceptionOfType(TapException.class).isThrownBy(tap::mtu)
                 .withMessageContaining("TAP tap0: ").withMessageContaining("EBADFD");
             assertThat(IoOutcome.of(tap.queue(0).read(0, 0))).isEqualTo(IoOutcome.QUEUE_GONE);
