@@ -192,8 +192,11 @@ public final class TapDevice implements AutoCloseable {
         return ask("no answer about the interface", () -> scope.call(NetDevice::isUp));
     }
 
-    /** Brings the interface up or down. */
+    /** Brings the interface up or down. What it is already needs no privilege. */
     public void up(boolean wanted) {
+        if (isUp() == wanted) {
+            return;
+        }
         tell("the interface cannot be brought " + (wanted ? "up" : "down"),
             () -> scope.run(device -> NetDevice.up(device, wanted)));
     }

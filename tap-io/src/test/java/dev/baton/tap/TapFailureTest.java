@@ -93,6 +93,14 @@ class TapFailureTest {
     }
 
     @Test
+    void noPermissionIsNeededForAPersistentInterfaceOfTheUser() {
+        namespace.ip("tuntap", "add", "bt-child", "mode", "tap", "user", "0", "multi_queue", "vnet_hdr");
+        namespace.ip("link", "set", "bt-child", "up");
+        assertThat(inChild("setpriv --bounding-set=-net_admin --inh-caps=-net_admin", 2))
+            .startsWith("TAP bt-child, queues=2 opened");
+    }
+
+    @Test
     void noDriver() {
         assertThat(inChild("unshare --mount sh -c 'mount -t tmpfs none /dev/net && exec \"$@\"' sh", 1))
             .startsWith("TAP bt-child: the kernel has no TUN/TAP driver, or this container does not show its device: "
@@ -120,7 +128,7 @@ class TapFailureTest {
         }
 
         public static void main(String[] arguments) {
-            TapConfig config = TapConfig.builder("bt-child").queues(Integer.parseInt(arguments[0])).build();
+            TapConfig config = TapConfig.builder("bt-child").queues(Integer.parseInt(arguments[0])).up(true).build();
             refusalOf(TapConfig.builder("warm-up").networkNamespace("bt-no-such").build()); // loads classes
             String first = refusalOf(config);
             int before = descriptors();
