@@ -12,7 +12,8 @@ import picocli.CommandLine.HelpCommand;
 @Command(name = "baton", mixinStandardHelpOptions = true, versionProvider = Version.class, usageHelpAutoWidth = true,
         synopsisSubcommandLabel = "COMMAND",
         description = "A packet datapath between virtqueues of guests and TAP devices.",
-        subcommands = {HelpCommand.class, RunCommand.class, StatCommand.class})
+        subcommands = {HelpCommand.class, RunCommand.class, StatCommand.class,
+            DemoCommand.class, DemoGuestCommand.class})
 public final class Main {
     /** The status after a refused option. */
     static final int REFUSED = CommandLine.ExitCode.USAGE;

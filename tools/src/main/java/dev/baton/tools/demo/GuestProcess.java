@@ -1,0 +1,121 @@
+package dev.baton.tools.demo;
+
+import dev.baton.tools.json.JsonReader;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/** The process of the guest, as its parent sees it. */
+final class GuestProcess implements AutoCloseable {
+    private static final String END = "";
+
+    private final Process process;
+    private final PrintStream orders;
+    private final BlockingQueue<String> events = new LinkedBlockingQueue<>();
+
+    private GuestProcess(Process process) {
+        this.process = process;
+        this.orders = new PrintStream(process.getOutputStream(), true, StandardCharsets.UTF_8);
+        Thread.ofPlatform().daemon().name("guest-events").start(this::listen);
+    }
+
+    /** Starts a second JVM like this one. */
+    static GuestProcess start(Path socket) throws IOException {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of("-XX:+UseSerialGC", "-Xms16m", "-Xmx64m", "-XX:-UsePerfData"));
+        String modulePath = System.getProperty("jdk.module.path");
+        if (modulePath == null) {
+            command.addAll(List.of("--enable-native-access=ALL-UNNAMED",
+                    "--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED", "-cp",
+                    System.getProperty("java.class.path"), "dev.baton.tools.Main"));
+        } else {
+            command.addAll(List.of("--enable-native-access=dev.baton.ffi",
+                    "--add-opens=java.base/jdk.internal.misc=org.agrona", "-p", modulePath, "-m",
+                    "dev.baton.tools/dev.baton.tools.Main"));
+        }
+        command.addAll(List.of("demo-guest", socket.toString()));
+        return new GuestProcess(
+                new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start());
+    }
+
+    private void listen() {
+        try (BufferedReader reader = process.inputReader(StandardCharsets.UTF_8)) {
+            for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+                events.add(line);
+            }
+        } catch (IOException e) {
+            // The process has gone; the line below says so.
+        }
+        events.add(END);
+    }
+
+    long pid() {
+        return process.pid();
+    }
+
+    void order(String... words) {
+        orders.println(String.join(" ", words));
+    }
+
+    /**
+     * Waits for an event.
+     *
+     * @param stop true when nobody wants it any more
+     * @return the event's document
+     * @throws DemoException when it does not come
+     */
+    @Nullable Object expect(String event, int seconds, BooleanSupplier stop) throws DemoException {
+        long deadlineNs = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
+        while (System.nanoTime() - deadlineNs < 0) {
+            if (stop.getAsBoolean()) {
+                throw new DemoException("interrupted");
+            }
+            String line = poll();
+            if (line == null) {
+                continue;
+            }
+            if (line.equals(END)) {
+                throw new DemoException("the guest process ended before it was told to");
+            }
+            Object document = JsonReader.parse(line);
+            if (event.equals(JsonReader.at(document, "event"))) {
+                return document;
+            }
+            throw new DemoException("the guest process said " + line + " where '" + event + "' is due");
+        }
+        throw new DemoException("the guest process was not '" + event + "' within " + seconds + " s");
+    }
+
+    private @Nullable String poll() throws DemoException {
+        try {
+            return events.poll(50, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new DemoException("interrupted");
+        }
+    }
+
+    /** Ends the process: by the end of its orders, and if that does not help, by force. */
+    @Override
+    public void close() {
+        orders.close();
+        try {
+            if (!process.waitFor(3, TimeUnit.SECONDS)) {
+                process.destroyForcibly().waitFor();
+            }
+        } catch (InterruptedException e) {
+            process.destroyForcibly();
+            Thread.currentThread().interrupt();
+        }
+    }
+}
