@@ -19,12 +19,17 @@ import java.util.List;
 /**
  * Test flows over UDP sockets of this kernel, one socket for each flow. For one thread, whose network namespace the
  * sockets belong to when it opens them.
+ *
+ * <p>A multiqueue TAP sends a flow to the queue that the flow's frames came from last, and before any came to one that
+ * it computes. The change from one to the other may reorder, so a flow sends nothing before it has heard of its other
+ * end twice: the kernel notes the queue after it has delivered the frame.
  */
 public final class DatagramFlows implements AutoCloseable {
     private static final int BURST = 32;
     private static final int RECEIVE_BUFFER_BYTES = 4 << 20;
     /** What a frame costs of a socket's buffer at most: a page, its header, and an acknowledgement beside it. */
     private static final int COST_BYTES = 4096;
+    private static final int HEARD_ENOUGH = 2;
 
     private final Mapping memory = Mapping.anonymous(2L << 16);
     private final ByteBuffer outgoing = RawMemory.segment(memory.address(), 1 << 16).asByteBuffer();
@@ -99,7 +104,7 @@ public final class DatagramFlows implements AutoCloseable {
             flow.accept(memory.address() + (1 << 16), length, System.nanoTime());
             work++;
         }
-        for (int i = 0; i < BURST && sending && flow.maySend(); i++) {
+        for (int i = 0; i < BURST && sending && flow.heard() >= HEARD_ENOUGH && flow.maySend(); i++) {
             if (!send(channel, flow.writeData(memory.address(), System.nanoTime()))) {
                 break;
             }

@@ -26,6 +26,7 @@ public final class Flow {
     private long acknowledgementsSent;
     private long bytes;
     private long corrupted;
+    private long heard;
 
     /**
      * A flow that has sent nothing.
@@ -104,11 +105,21 @@ public final class Flow {
             corrupted++;
             return;
         }
+        heard++;
         acknowledged = Math.max(acknowledged, Payload.acknowledged(address));
         if (Payload.kind(address) == Payload.DATA && checker.accept(Payload.sequence(address))) {
             bytes += Frames.PAYLOAD + length;
             latencyNs.recordValue(Math.clamp(nowNs - Payload.sentNs(address), 0, MAX_LATENCY_NS));
         }
+    }
+
+    /**
+     * Datagrams of the other end that arrived so far, data or not.
+     *
+     * @return datagrams
+     */
+    public long heard() {
+        return heard;
     }
 
     /**
