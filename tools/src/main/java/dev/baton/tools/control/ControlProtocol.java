@@ -17,7 +17,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Requests and replies on the control socket, see {@link ControlServer}. Belongs to the server's thread. */
-final class ControlProtocol {
+final class ControlProtocol implements AutoCloseable {
     /** The longest request, bytes. */
     static final int MAX_REQUEST_BYTES = 4096;
 
@@ -25,7 +25,7 @@ final class ControlProtocol {
     static final int MAX_REPLY_BYTES = 160 * 1024;
 
     private final Map<String, ControlCommand> commands = new LinkedHashMap<>();
-    /** For requests; one byte longer than the longest, so that a longer one shows. Lives as long as the process. */
+    /** For requests; one byte longer than the longest, so that a longer one shows. */
     private final Mapping request = Mapping.anonymous(MAX_REQUEST_BYTES + 1);
     private final Mapping reply = Mapping.anonymous(MAX_REPLY_BYTES);
 
@@ -109,5 +109,11 @@ final class ControlProtocol {
             // The client has gone, which is its right.
             return false;
         }
+    }
+
+    @Override
+    public void close() {
+        request.close();
+        reply.close();
     }
 }

@@ -173,6 +173,7 @@ public final class ControlServer implements AutoCloseable {
         listener.close();
         epoll.close();
         wakeUp.close();
+        protocol.close();
         removeFile();
         if (interrupted) {
             Thread.currentThread().interrupt();

@@ -1,0 +1,86 @@
+package dev.baton.tools;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.baton.ffi.PidFd;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** A baton command in a process of its own, for tests. */
+final class BatonProcess implements AutoCloseable {
+    private static final int PATIENCE_SECONDS = 60;
+
+    private final Process process;
+    private final List<String> out = Collections.synchronizedList(new ArrayList<>());
+    private final List<String> err = Collections.synchronizedList(new ArrayList<>());
+    private final Thread outReader;
+    private final Thread errReader;
+
+    private BatonProcess(List<String> command) throws IOException {
+        process = new ProcessBuilder(command).start();
+        process.getOutputStream().close();
+        outReader = Thread.ofPlatform().daemon().start(() -> collect(process.inputReader(), out));
+        errReader = Thread.ofPlatform().daemon().start(() -> collect(process.errorReader(), err));
+    }
+
+    /** Runs the main class with the class path of the test. */
+    static BatonProcess start(String... args) throws IOException {
+        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin/java").toString(),
+                "-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED",
+                "--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
+                "dev.baton.tools.Main"));
+        command.addAll(List.of(args));
+        return new BatonProcess(command);
+    }
+
+    private static void collect(BufferedReader reader, List<String> lines) {
+        reader.lines().forEach(lines::add);
+    }
+
+    /** Waits until the daemon says that it is ready. */
+    BatonProcess awaitReady() throws InterruptedException {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+        while (!out.contains("baton: ready")) {
+            assertThat(process.isAlive() && System.nanoTime() < deadline).as("ready; said %s %s", out, err).isTrue();
+            Thread.sleep(10);
+        }
+        return this;
+    }
+
+    /** Sends a signal and waits for the end. */
+    int end(int signal) throws InterruptedException {
+        try (PidFd pid = PidFd.open(process.pid())) {
+            pid.kill(signal);
+        }
+        return status();
+    }
+
+    int status() throws InterruptedException {
+        assertThat(process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).as("ended; said %s %s", out, err).isTrue();
+        outReader.join();
+        errReader.join();
+        return process.exitValue();
+    }
+
+    long pid() {
+        return process.pid();
+    }
+
+    String out() {
+        return String.join("\n", out);
+    }
+
+    String err() {
+        return String.join("\n", err);
+    }
+
+    @Override
+    public void close() {
+        process.destroyForcibly();
+    }
+}
