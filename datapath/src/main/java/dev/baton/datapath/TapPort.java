@@ -98,7 +98,18 @@ public final class TapPort extends Port {
     void give(int offloads) {
         int tunF = TapOffloads.usable(Offloads.toTun(offloads) & device.probedOffloads());
         if (tunF != device.offloads()) {
-            device.setOffloads(tunF);
+            unlessDeleted(() -> device.setOffloads(tunF));
+        }
+    }
+
+    /** An interface that somebody deleted takes no settings; that is nothing the wired port should pay for. */
+    private void unlessDeleted(Runnable setting) {
+        try {
+            setting.run();
+        } catch (TapException e) {
+            if (device.exists()) {
+                throw e;
+            }
         }
     }
 
@@ -114,7 +125,7 @@ public final class TapPort extends Port {
     void peerPairActive(int pair, boolean active) {
         if (pair > 0 && pair < queuePairs()) {
             TapQueue queue = device.queue(pair);
-            atQuiescentPoint(pair, () -> queue.attach(active));
+            unlessDeleted(() -> atQuiescentPoint(pair, () -> queue.attach(active)));
         }
     }
 

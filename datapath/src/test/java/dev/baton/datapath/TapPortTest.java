@@ -289,6 +289,21 @@ class TapPortTest {
     }
 
     @Test
+    void aGuestKeepsItsConnectionWhenTheInterfaceBehindItWasDeleted() throws Exception {
+        TapPort tap = tap(namespace, "t0", 2, 1500, "10.9.0.1");
+        VhostUserPort guestPort = datapath.add(
+            VhostUserPortConfig.listen("vm", folder.resolve("vm")).withQueuePairs(2));
+        datapath.wire(guestPort, tap);
+        delete("t0");
+        long features = TestGuest.FEATURES | Features.GUEST_CSUM;
+        try (TestGuest guest = TestGuest.connect(guestPort.socketPath(), 2, features)) {
+            guest.send(1, new byte[60]);
+            await(() -> stats("t0").tx().dropsByReason().getOrDefault("interface-down", 0L) == 1);
+            assertThat(datapath.state(guestPort)).startsWith("connected, 4 of 4 virtqueues running, 4 enabled");
+        }
+    }
+
+    @Test
     void anAnnouncementOfTheGuestGoesToTheNetworkAsRarp() throws Exception {
         TapPort tap = tap(namespace, "t0", 1, 1500, "10.9.0.1");
         VhostUserPort guestPort = datapath.add(VhostUserPortConfig.listen("vm", folder.resolve("vm")));
