@@ -8,6 +8,7 @@ import dev.baton.datapath.Port;
 import dev.baton.datapath.SocketMode;
 import dev.baton.datapath.TapPortConfig;
 import dev.baton.datapath.VhostUserPortConfig;
+import dev.baton.ffi.Sched;
 import dev.baton.ffi.SyscallException;
 import dev.baton.ffi.UnixSocket;
 import dev.baton.tap.TapConfig;
@@ -19,8 +20,10 @@ import dev.baton.tools.options.WireSpec;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** A datapath with ports, wires and a control socket as {@link RunOptions} ask for them. */
@@ -40,6 +43,7 @@ final class Daemon implements AutoCloseable {
             claim(path);
         }
         int[] cpus = options.cpus().stream().mapToInt(Integer::intValue).toArray();
+        checkCpus(cpus);
         Datapath datapath = Datapath.launch(DatapathConfig.defaults().withCpus(cpus)
                 .withIdleMode(options.busy() ? IdleMode.BUSY : IdleMode.ADAPTIVE));
         try {
@@ -54,6 +58,16 @@ final class Daemon implements AutoCloseable {
         } catch (RuntimeException e) {
             datapath.close();
             throw e;
+        }
+    }
+
+    private static void checkCpus(int[] cpus) {
+        int[] allowed = Sched.affinity();
+        for (int cpu : cpus) {
+            if (Arrays.binarySearch(allowed, cpu) < 0) {
+                throw new CommandFailure("--cpus: CPU " + cpu + " is not one of those that this process may run on: "
+                        + Arrays.stream(allowed).mapToObj(String::valueOf).collect(Collectors.joining(",")));
+            }
         }
     }
 

@@ -121,6 +121,13 @@ class RunTest {
     }
 
     @Test
+    void aCpuThatIsNotThereIsNamed() throws Exception {
+        assertRefused(1, "--cpus: CPU 8000 is not one of those that this process may run on: ", "run", "--port",
+                "vhost-user:vm0,path=" + folder + "/vm0.sock", "--cpus", "8000");
+        assertThat(folder).isEmptyDirectory();
+    }
+
+    @Test
     void anUnknownNamespaceIsNamed() throws Exception {
         Privileges.requireTap();
         assertRefused(1, "no-such-namespace", "run", "--port", "tap:bt0,netns=no-such-namespace");
