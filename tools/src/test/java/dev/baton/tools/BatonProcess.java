@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** A baton command in a process of its own, for tests. */
@@ -21,8 +22,8 @@ final class BatonProcess implements AutoCloseable {
     private final Thread outReader;
     private final Thread errReader;
 
-    private BatonProcess(List<String> command) throws IOException {
-        process = new ProcessBuilder(command).start();
+    private BatonProcess(ProcessBuilder builder) throws IOException {
+        process = builder.start();
         process.getOutputStream().close();
         outReader = Thread.ofPlatform().daemon().start(() -> collect(process.inputReader(), out));
         errReader = Thread.ofPlatform().daemon().start(() -> collect(process.errorReader(), err));
@@ -35,7 +36,15 @@ final class BatonProcess implements AutoCloseable {
                 "--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
                 "dev.baton.tools.Main"));
         command.addAll(List.of(args));
-        return new BatonProcess(command);
+        return new BatonProcess(new ProcessBuilder(command));
+    }
+
+    /** Runs any command. */
+    static BatonProcess startCommand(List<String> command, Map<String, String> environment) throws IOException {
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().keySet().retainAll(environment.keySet());
+        builder.environment().putAll(environment);
+        return new BatonProcess(builder);
     }
 
     private static void collect(BufferedReader reader, List<String> lines) {
@@ -44,9 +53,15 @@ final class BatonProcess implements AutoCloseable {
 
     /** Waits until the daemon says that it is ready. */
     BatonProcess awaitReady() throws InterruptedException {
+        return awaitLine("baton: ready");
+    }
+
+    /** Waits for a line that starts like this. */
+    BatonProcess awaitLine(String start) throws InterruptedException {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
-        while (!out.contains("baton: ready")) {
-            assertThat(process.isAlive() && System.nanoTime() < deadline).as("ready; said %s %s", out, err).isTrue();
+        while (("\n" + out()).indexOf("\n" + start) < 0) {
+            assertThat(process.isAlive() && System.nanoTime() < deadline).as("'%s'; said %s %s", start, out, err)
+                    .isTrue();
             Thread.sleep(10);
         }
         return this;
@@ -72,11 +87,15 @@ final class BatonProcess implements AutoCloseable {
     }
 
     String out() {
-        return String.join("\n", out);
+        synchronized (out) {
+            return String.join("\n", out);
+        }
     }
 
     String err() {
-        return String.join("\n", err);
+        synchronized (err) {
+            return String.join("\n", err);
+        }
     }
 
     @Override
