@@ -42,7 +42,7 @@ class EmbeddingExampleTest {
     void theReadmeShowsTheExampleAsItIsCompiled() throws IOException {
         String source = Files.readString(Path.of("src/test/java/dev/baton/datapath/EmbeddingExample.java"));
         int begin = source.indexOf("// README: begin\n") + "// README: begin\n".length();
-        String example = source.substring(begin, source.indexOf("    // README: end")).stripIndent().strip();
+        String example = source.substring(begin, source.indexOf("    // README: end")).stripTrailing().stripIndent();
         assertThat(Files.readString(Path.of("../README.md"))).contains(example);
     }
 }
