@@ -7,9 +7,18 @@ import dev.baton.ffi.NetDevice;
 import dev.baton.ffi.PidFd;
 import dev.baton.ffi.UnixSocket;
 import dev.baton.tools.json.JsonReader;
+import dev.baton.tools.traffic.Arrivals;
+import dev.baton.tools.traffic.Endpoint;
+import dev.baton.tools.traffic.Flow;
+import dev.baton.tools.traffic.Station;
+import dev.baton.tools.traffic.VirtioNic;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -75,6 +84,54 @@ class RunTest {
             assertThat(table.status()).isZero();
             assertThat(table.out()).contains("port").contains("frames/burst").contains("vm0: waiting for a front-end");
             assertThat(baton.end(PidFd.SIGTERM)).isZero();
+        }
+    }
+
+    @Test
+    void statCountsEveryFrameThatCrossed() throws Exception {
+        Path control = folder.resolve("control.sock");
+        Endpoint a = new Endpoint(0x02_00_00_00_00_0AL, 0xC0_00_02_0A);
+        Endpoint b = new Endpoint(0x02_00_00_00_00_0BL, 0xC0_00_02_0B);
+        try (BatonProcess baton = BatonProcess.start("run", "--port", "vhost-user:vm0,path=" + folder + "/vm0.sock",
+                "--port", "vhost-user:vm1,path=" + folder + "/vm1.sock", "--wire", "vm0=vm1", "--control",
+                control.toString()).awaitReady();
+                VirtioNic nicA = VirtioNic.connect(folder.resolve("vm0.sock"), 1);
+                VirtioNic nicB = VirtioNic.connect(folder.resolve("vm1.sock"), 1)) {
+            Station stationA = new Station(a, b.ipv4(), nicA.ports(), 32);
+            Station stationB = new Station(b, a.ipv4(), nicB.ports(), 32);
+            stationA.pinger().ping(20);
+            run(stationA, stationB, () -> stationA.pinger().done(System.nanoTime()));
+            assertThat(stationA.pinger().answered()).isEqualTo(20);
+            stationA.sending(true);
+            Flow flow = stationA.flows().getFirst();
+            run(stationA, stationB, () -> flow.sentFrames() > 10_000);
+            stationA.sending(false);
+            run(stationA, stationB, () -> flow.acknowledgedFrames() == flow.sentFrames());
+            try (BatonProcess stat = BatonProcess.start("stat", "--json", "--control", control.toString())) {
+                assertThat(stat.status()).isZero();
+                Object document = JsonReader.parse(stat.out());
+                // ARP, pings, data
+                assertThat(frames(document, "vm0", "rx")).isEqualTo(1 + 20 + flow.sentFrames());
+                assertThat(frames(document, "vm1", "tx")).isEqualTo(frames(document, "vm0", "rx"));
+                assertThat(frames(document, "vm1", "rx")).isEqualTo(frames(document, "vm0", "tx")).isGreaterThan(20);
+                assertThat(JsonReader.number(document, "ports", "vm0", "rx", "bytes").longValue())
+                        .isGreaterThan(Arrivals.of(stationB.flows()).bytes());
+                assertThat(JsonReader.text(document, "ports", "vm0", "state")).startsWith("connected");
+                assertThat((List<?>) JsonReader.at(document, "agents")).hasSize(1);
+            }
+            assertThat(baton.end(PidFd.SIGTERM)).isZero();
+        }
+    }
+
+    private static long frames(@Nullable Object document, String port, String direction) {
+        return JsonReader.number(document, "ports", port, direction, "frames").longValue();
+    }
+
+    private static void run(Station a, Station b, BooleanSupplier done) {
+        while (!done.getAsBoolean()) {
+            if (a.step() + b.step() == 0) {
+                LockSupport.parkNanos(50_000);
+            }
         }
     }
 

@@ -11,12 +11,14 @@ import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** The process of the guest, as its parent sees it. */
 final class GuestProcess implements AutoCloseable {
     private static final String END = "";
+    private static final long SIGNAL_DISTANCE_NS = 300_000_000L;
 
     private final Process process;
     private final PrintStream orders;
@@ -85,7 +87,10 @@ final class GuestProcess implements AutoCloseable {
                 continue;
             }
             if (line.equals(END)) {
-                throw new DemoException("the guest process ended before it was told to");
+                // Ctrl-C goes to both processes, and the guest may be the first to obey.
+                LockSupport.parkNanos(SIGNAL_DISTANCE_NS);
+                throw new DemoException(
+                        stop.getAsBoolean() ? "interrupted" : "the guest process ended before it was told to");
             }
             Object document = JsonReader.parse(line);
             if (event.equals(JsonReader.at(document, "event"))) {

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The kernel's own IP stack behind the TAP, in a private network namespace, reached by sockets. */
 final class KernelSide extends FarSide {
-    private static final int PING_TIMEOUT_MS = 1000;
+    private static final int PING_TIMEOUT_MS = 3000;
 
     private final Fd namespace;
     private @Nullable DatagramFlows flows;

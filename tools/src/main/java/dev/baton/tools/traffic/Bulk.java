@@ -7,7 +7,7 @@ import java.util.List;
  * acknowledged, or for so long that it never will be.
  */
 public final class Bulk {
-    private static final long PATIENCE_NS = 2_000_000_000L;
+    private static final long PATIENCE_NS = 5_000_000_000L;
 
     private final List<Flow> flows;
     private final long deadlineNs;
@@ -39,7 +39,7 @@ public final class Bulk {
      * Whether this end has nothing more to wait for.
      *
      * @param nowNs the time
-     * @return true when all that was sent was acknowledged, or nothing was for two seconds after the deadline
+     * @return true when all that was sent was acknowledged, or nothing more was for five seconds
      */
     public boolean settled(long nowNs) {
         if (sending(nowNs)) {

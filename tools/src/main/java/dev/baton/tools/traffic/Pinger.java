@@ -8,7 +8,7 @@ public final class Pinger {
     private static final int ID = 0xBA70;
     private static final int PAYLOAD_BYTES = 56;
     private static final long RESEND_ARP_NS = 200_000_000L;
-    private static final long LOST_NS = 1_000_000_000L;
+    private static final long LOST_NS = 3_000_000_000L;
 
     private final Endpoint self;
     private final Histogram roundTripNs = new Histogram(3);

@@ -76,7 +76,7 @@ class StationTest {
         assertFlow(a, b, 1, 0, 0);
         Bulk bulk = new Bulk(a.flows(), System.nanoTime());
         assertThat(bulk.settled(System.nanoTime())).isFalse();
-        assertThat(bulk.settled(System.nanoTime() + 3_000_000_000L)).isTrue();
+        assertThat(bulk.settled(System.nanoTime() + 6_000_000_000L)).isTrue();
     }
 
     @Test
