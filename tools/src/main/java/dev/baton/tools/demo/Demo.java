@@ -61,13 +61,18 @@ public final class Demo implements AutoCloseable {
      * @throws IOException when there is no place for the socket
      */
     public static Demo launch(BooleanSupplier stop, Consumer<String> progress) throws IOException {
-        Path folder = Files.createTempDirectory("baton-demo-");
+        Path folder = Files.createTempDirectory(folderPrefix());
         try {
             return new Demo(stop, progress, folder, Datapath.launch(DatapathConfig.defaults()));
         } catch (RuntimeException e) {
             Files.delete(folder);
             throw e;
         }
+    }
+
+    /** Tells whose folder it is, so that a leftover can be told from a demo that runs. */
+    static String folderPrefix() {
+        return "baton-demo-" + ProcessHandle.current().pid() + "-";
     }
 
     /**

@@ -77,7 +77,7 @@ class DemoTest {
     private static Set<String> leftovers() throws IOException {
         try (Stream<String> all = Stream.of("/sys/class/net", "/run/netns", System.getProperty("java.io.tmpdir"))
                 .flatMap(DemoTest::list)) {
-            return all.filter(name -> name.startsWith("/run") || name.contains("baton-demo-")
+            return all.filter(name -> name.startsWith("/run") || name.contains(Demo.folderPrefix())
                     || name.contains(Plan.TAP)).collect(Collectors.toSet());
         }
     }
