@@ -12,11 +12,12 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** {@code baton run}: the daemon. */
-@Command(name = "run", mixinStandardHelpOptions = true, usageHelpAutoWidth = true, sortOptions = false,
+@Command(name = "run", mixinStandardHelpOptions = true, usageHelpAutoWidth = true,
+        usageHelpWidth = 110, sortOptions = false,
         description = "Moves frames between ports until it is told to end (SIGTERM, Ctrl-C).",
         footer = {"", "Example:",
-            "  baton run --port vhost-user:vm0,path=/run/vm0.sock,queues=2 --port tap:tap0,queues=2 \\",
-            "      --wire vm0=tap0 --control /run/baton.sock"})
+            "  baton run --port vhost-user:vm0,path=/run/vm0.sock,queues=2 \\",
+            "            --port tap:tap0,queues=2 --wire vm0=tap0 --control /run/baton.sock"})
 final class RunCommand implements Callable<Integer> {
     @Option(names = "--port", paramLabel = "PORT",
             description = {"A port:", "  " + Syntax.VHOST_USER, "  " + Syntax.TAP})
