@@ -59,7 +59,13 @@ public final class Datapath implements AutoCloseable {
         Datapath datapath = new Datapath(config);
         AgentRunner.startOnThread(datapath.conductorRunner, Datapath::daemon);
         datapath.runners.forEach(runner -> AgentRunner.startOnThread(runner, Datapath::daemon));
-        return datapath;
+        try {
+            datapath.agents.forEach(DatapathAgent::awaitStart);
+            return datapath;
+        } catch (DatapathException e) {
+            datapath.close();
+            throw e;
+        }
     }
 
     private static Thread daemon(Runnable work) {

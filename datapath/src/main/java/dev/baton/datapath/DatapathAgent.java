@@ -10,6 +10,8 @@ import dev.baton.virtqueue.SplitVirtqueue;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import org.agrona.concurrent.Agent;
 import org.jctools.queues.varhandle.SpscVarHandleArrayQueue;
 
@@ -47,6 +49,7 @@ final class DatapathAgent implements Agent {
     private final Epoll epoll = Epoll.create();
     private final List<VirtqueueEnd> kicked = new ArrayList<>();
     private final List<Fd> watched = new ArrayList<>();
+    private final CompletableFuture<String> started = new CompletableFuture<>();
     private Transfer[] transfers = {};
     private boolean polledOnly;
     private volatile boolean closing;
@@ -75,6 +78,15 @@ final class DatapathAgent implements Agent {
         }
         wake.signal();
         command.await(name);
+    }
+
+    /** Waits until the thread runs on its CPU. */
+    void awaitStart() {
+        try {
+            started.join();
+        } catch (CompletionException e) {
+            throw new DatapathException(name + " cannot be pinned to CPU " + cpu + ": " + e.getCause().getMessage(), e);
+        }
     }
 
     /** Ends the sleep that the thread may be in, now and from now on, so that it sees that it shall close. */
@@ -169,11 +181,17 @@ final class DatapathAgent implements Agent {
 
     @Override
     public void onStart() {
-        Sched.threadName(name);
-        if (cpu >= 0) {
-            Sched.setAffinity(cpu);
+        try {
+            Sched.threadName(name);
+            if (cpu >= 0) {
+                Sched.setAffinity(cpu);
+            }
+            lastCycleNs = System.nanoTime();
+            started.complete(name);
+        } catch (SyscallException e) {
+            // Whoever launched the agent hears of it, and ends it.
+            started.completeExceptionally(e);
         }
-        lastCycleNs = System.nanoTime();
     }
 
     @Override

@@ -164,6 +164,15 @@ class MemoryPortTest {
     }
 
     @Test
+    void aCpuThatIsNotThereIsRefusedAndNothingIsLeft() {
+        assertThatThrownBy(() -> Datapath.launch(DatapathConfig.defaults().withCpus(0, 1023)))
+            .isInstanceOf(DatapathException.class)
+            .hasMessageStartingWith("baton-agent-1 cannot be pinned to CPU 1023: ");
+        assertThat(Thread.getAllStackTraces().keySet().stream()
+            .filter(thread -> thread.getName().equals("baton-agent-1"))).isEmpty();
+    }
+
+    @Test
     void whatCannotBeHadIsRefusedByASentence() {
         MemoryPort a = datapath.add(MemoryPortConfig.named("a"));
         MemoryPort b = datapath.add(MemoryPortConfig.named("b"));
