@@ -1,0 +1,38 @@
+package dev.baton.tools.clients;
+
+import dev.baton.tools.json.JsonReader;
+import java.time.Duration;
+import java.util.List;
+
+/** iperf3 in a namespace, as client of a server elsewhere. */
+final class Iperf {
+    private static final Duration LIMIT = Duration.ofMinutes(3);
+
+    private Iperf() {
+    }
+
+    /**
+     * Sends so many bytes by TCP and gives how many the other side had received when the last one was sent, which is a
+     * little less.
+     *
+     * @param client  where the client runs
+     * @param server  the server's address
+     * @param megabytes how much
+     * @param streams in how many connections
+     * @param reverse false: from the client to the server; true: back
+     */
+    static long transfer(Namespace client, String server, int megabytes, int streams, boolean reverse) {
+        List<String> command = client.exec("iperf3", "--json", "--client", server, "--bytes", megabytes + "M",
+                "--parallel", Integer.toString(streams), "--connect-timeout", "10000");
+        if (reverse) {
+            command.add("--reverse");
+        }
+        String output = Command.check(LIMIT, command);
+        Object report = JsonReader.parse(output);
+        if (!(JsonReader.at(report, "end", "sum_sent", "bytes") instanceof Number sent)
+                || sent.longValue() < megabytes * 1_000_000L) {
+            throw new AssertionError("iperf3 did not send all:\n" + output);
+        }
+        return JsonReader.number(report, "end", "sum_received", "bytes").longValue();
+    }
+}

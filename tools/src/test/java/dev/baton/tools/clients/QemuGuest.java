@@ -1,0 +1,148 @@
+package dev.baton.tools.clients;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * A stock Linux guest with one vhost-user interface, {@code eth0}. Its processors are emulated, so that it is the same
+ * on every machine. The console takes commands ({@code tools/src/test/guest/init} is the other end).
+ */
+final class QemuGuest implements AutoCloseable {
+    /** The guest's address. */
+    static final String ADDRESS = "10.77.0.2";
+
+    private static final Duration BOOT = Duration.ofMinutes(4);
+    private static final Duration COMMAND = Duration.ofMinutes(2);
+
+    private final Child child;
+    private final Path monitor;
+    private int commands;
+
+    private QemuGuest(Child child, Path monitor) {
+        this.child = child;
+        this.monitor = monitor;
+    }
+
+    /** Who listens at the vhost-user socket. */
+    enum Socket {
+        /** QEMU connects once: the back end must listen already. */
+        CLIENT,
+        /** QEMU connects, and again each second after the back end went. */
+        RECONNECTING_CLIENT,
+        /** QEMU listens, and waits for a back end before it starts the guest. */
+        SERVER
+    }
+
+    /**
+     * What a guest is made of.
+     *
+     * @param qemu       the program
+     * @param vhost      the vhost-user socket
+     * @param mode       who listens there
+     * @param queuePairs how many, and how many processors
+     * @param device     more options of the network device, such as {@code disable-modern=on}
+     */
+    record Config(QemuBinary qemu, Path vhost, Socket mode, int queuePairs, String device) {
+        private String chardev() {
+            return "socket,id=c0,path=" + vhost + switch (mode) {
+                case CLIENT -> "";
+                case RECONNECTING_CLIENT -> qemu.major() < 10 ? ",reconnect=1" : ",reconnect-ms=1000";
+                case SERVER -> ",server=on";
+            };
+        }
+
+        private String netDevice() {
+            String vectors = qemu.needsIntx() ? ",vectors=0" : queuePairs > 1 ? ",vectors=" + (2 * queuePairs + 2) : "";
+            return "virtio-net-pci,netdev=n0,mac=52:54:00:77:00:02,romfile=" + (queuePairs > 1 ? ",mq=on" : "")
+                    + vectors + (device.isEmpty() ? "" : "," + device);
+        }
+    }
+
+    /** Starts QEMU; {@link #awaitReady} waits for the guest in it. */
+    static QemuGuest start(Config config) {
+        Path guest = RequireClients.clients().resolve("guest");
+        Path monitor = config.vhost().resolveSibling(config.vhost().getFileName() + ".qmp");
+        List<String> command = new ArrayList<>();
+        command.add(config.qemu().program());
+        command.addAll(config.qemu().firmware());
+        command.addAll(List.of("-accel", "tcg,thread=multi", "-cpu", "max", "-M", "q35,memory-backend=mem",
+                "-m", "256", "-object", "memory-backend-memfd,id=mem,size=256M,share=on",
+                "-smp", Integer.toString(config.queuePairs()),
+                "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+                "-kernel", guest.resolve("vmlinuz").toString(),
+                "-initrd", guest.resolve("initramfs.cpio").toString(),
+                "-append", "console=ttyS0 quiet panic=-1 nokaslr mitigations=off guest.ip=" + ADDRESS
+                        + "/24 guest.q=" + config.queuePairs(),
+                "-serial", "stdio", "-qmp", "unix:" + monitor + ",server=on,wait=off",
+                "-chardev", config.chardev(),
+                "-netdev", "vhost-user,id=n0,chardev=c0,queues=" + config.queuePairs(),
+                "-device", config.netDevice()));
+        return new QemuGuest(Child.start(config.qemu().toString(), command), monitor);
+    }
+
+    QemuGuest awaitReady() {
+        child.await(Pattern.compile("GUEST-READY"), 0, BOOT);
+        if (child.outputFrom(0).contains("GUEST-ERROR")) {
+            throw new AssertionError("the guest's set-up failed:\n" + child.tail());
+        }
+        return this;
+    }
+
+    /** Runs a line of shell in the guest. */
+    Command.Result run(String line) {
+        int mark = child.mark();
+        child.send(line);
+        commands++;
+        Matcher matcher = child.await(Pattern.compile("(?s)(.*)\nGUEST-RC " + commands + " (\\d+)\\s"), mark, COMMAND);
+        return new Command.Result(Integer.parseInt(matcher.group(2)), matcher.group(1).replace("\r", "").strip());
+    }
+
+    /** Runs a line of shell that must succeed, and gives its output. */
+    String check(String line) {
+        Command.Result result = run(line);
+        if (!result.ok()) {
+            throw new AssertionError("guest: " + line + ": exit " + result.exit() + "\n" + result.output());
+        }
+        return result.output();
+    }
+
+    /** Whether the guest's driver acked a feature bit. */
+    boolean acked(int feature) {
+        return check("cat /sys/class/net/eth0/device/features").charAt(feature) == '1';
+    }
+
+    long number(String line) {
+        return Long.parseLong(check(line));
+    }
+
+    void monitor(String command) {
+        Qmp.execute(monitor, command);
+    }
+
+    boolean alive() {
+        return child.alive();
+    }
+
+    String tail() {
+        return child.tail();
+    }
+
+    /** Powers the guest off in good order; fails when QEMU does not end by itself. */
+    void powerOff() {
+        child.send("quit");
+        int exit = child.awaitExit(Duration.ofMinutes(1));
+        if (exit != 0) {
+            throw new AssertionError("QEMU: exit " + exit + "\n" + child.tail());
+        }
+    }
+
+    @Override
+    public void close() {
+        child.kill();
+        child.close();
+    }
+}
