@@ -1,0 +1,70 @@
+package dev.baton.tools.clients;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What a guest's driver and its user do to a device while it carries traffic. */
+@Timeout(900)
+class QemuDriverIT {
+    @BeforeEach
+    void require() {
+        RequireClients.baton();
+        RequireClients.namespaces();
+        RequireClients.guest();
+        QemuBinary.oldest();
+    }
+
+    @ParameterizedTest
+    @MethodSource("dev.baton.tools.clients.QemuBinary#all")
+    void linkDownDriverReloadQueueChangeAndPause(QemuBinary qemu) {
+        try (Workplace place = new Workplace(); Namespace host = new Namespace();
+                BatonProcess baton = BatonProcess.start(place,
+                        "--port", "vhost-user:vm0,path=" + place.path("vm0") + ",queues=2",
+                        "--port", "tap:tap0,queues=2,netns=" + host.name(), "--wire", "vm0=tap0");
+                QemuGuest guest = QemuGuest.start(
+                        new QemuGuest.Config(qemu, place.path("vm0"), QemuGuest.Socket.CLIENT, 2, ""))) {
+            host.configure("tap0", GuestChecks.HOST + "/24");
+            guest.awaitReady();
+            everyQueueWorks(guest, host);
+
+            guest.check("ip link set eth0 down && sleep 1 && ip link set eth0 up");
+            everyQueueWorks(guest, host);
+
+            host.check("ip", "link", "set", "tap0", "down");
+            guest.run("ping -q -c 3 -W 1 " + GuestChecks.HOST);
+            host.check("ip", "link", "set", "tap0", "up");
+            everyQueueWorks(guest, host);
+
+            guest.check("ethtool -L eth0 combined 1");
+            GuestChecks.ping(guest, host);
+            guest.check("ethtool -L eth0 combined 2");
+            everyQueueWorks(guest, host);
+
+            for (int i = 0; i < 3; i++) {
+                guest.check("rmmod virtio_net && insmod /modules/virtio_net.ko && configure");
+                everyQueueWorks(guest, host);
+            }
+
+            guest.monitor("stop");
+            host.run(GuestChecks.LIMIT, "ping", "-n", "-q", "-c", "2", "-W", "1", QemuGuest.ADDRESS);
+            guest.monitor("cont");
+            everyQueueWorks(guest, host);
+
+            guest.powerOff();
+            assertThat(baton.alive()).isTrue();
+            baton.terminate();
+        }
+    }
+
+    private static void everyQueueWorks(QemuGuest guest, Namespace host) {
+        GuestChecks.ping(guest, host);
+        // The guest picks the transmit queue by processor.
+        for (int cpu = 0; cpu < 2; cpu++) {
+            guest.check("taskset -c " + cpu + " ping -q -c 3 -W 10 " + GuestChecks.HOST);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+package dev.baton.tools.clients;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** A stock Linux guest and the kernel behind a TAP: ping, TCP both ways, offloads seen to be used. */
+@Timeout(900)
+class QemuTrafficIT {
+    private static final int MEGABYTES = 48;
+    private static final long MAX_FRAME = 1514;
+    /** CSUM, GUEST_CSUM, GUEST_TSO4, HOST_TSO4, MRG_RXBUF, INDIRECT_DESC, EVENT_IDX, VERSION_1. */
+    private static final List<Integer> FEATURES = List.of(0, 1, 7, 11, 15, 28, 29, 32);
+    private static final int MQ = 22;
+
+    @BeforeEach
+    void require() {
+        RequireClients.baton();
+        RequireClients.namespaces();
+        RequireClients.guest();
+        QemuBinary.oldest();
+    }
+
+    static Stream<Arguments> guests() {
+        return QemuBinary.all().stream().flatMap(qemu -> Stream.of(Arguments.of(qemu, 1), Arguments.of(qemu, 2)));
+    }
+
+    private static BatonProcess baton(Workplace place, Namespace host, int queuePairs, String more) {
+        BatonProcess baton = BatonProcess.start(place,
+                "--port", "vhost-user:vm0,path=" + place.path("vm0") + ",queues=" + queuePairs + more,
+                "--port", "tap:tap0,queues=" + queuePairs + ",netns=" + host.name(),
+                "--wire", "vm0=tap0");
+        host.configure("tap0", GuestChecks.HOST + "/24");
+        return baton;
+    }
+
+    private static QemuGuest guest(Workplace place, QemuBinary qemu, int queuePairs, String device) {
+        return QemuGuest.start(
+                new QemuGuest.Config(qemu, place.path("vm0"), QemuGuest.Socket.CLIENT, queuePairs, device));
+    }
+
+    @ParameterizedTest(name = "{0}, {1} queue pair(s)")
+    @MethodSource("guests")
+    void pingAndTcpWithOffloads(QemuBinary qemu, int queuePairs) {
+        try (Workplace place = new Workplace(); Namespace host = new Namespace();
+                BatonProcess baton = baton(place, host, queuePairs, "");
+                QemuGuest guest = guest(place, qemu, queuePairs, "")) {
+            guest.awaitReady();
+            for (int feature : FEATURES) {
+                assertThat(guest.acked(feature)).as("feature %d", feature).isTrue();
+            }
+            assertThat(guest.acked(MQ)).isEqualTo(queuePairs > 1);
+            assertThat(guest.check("ethtool -k eth0"))
+                    .contains("tx-checksumming: on", "rx-checksumming: on", "tcp-segmentation-offload: on");
+
+            GuestChecks.ping(guest, host);
+            GuestChecks.serve(guest);
+            for (boolean fromGuest : new boolean[] {false, true}) {
+                transfer(baton, host, queuePairs, fromGuest);
+            }
+            for (int queue = 0; queue < queuePairs; queue++) {
+                queueCarriesFrames(guest, queue);
+            }
+            guest.powerOff();
+            assertThat(baton.alive()).isTrue();
+            baton.terminate();
+        }
+    }
+
+    private static void transfer(BatonProcess baton, Namespace host, int queuePairs, boolean fromGuest) {
+        final BatonProcess.Stat before = baton.stat();
+        final Namespace.Counters kernelBefore = host.counters("tap0");
+        GuestChecks.tcp(host, MEGABYTES, queuePairs > 1 ? 16 : 2, fromGuest);
+        BatonProcess.Stat after = baton.settled();
+        Namespace.Counters kernel = host.counters("tap0").minus(kernelBefore);
+        String from = fromGuest ? "vm0" : "tap0";
+        long frames = after.rxFrames(from) - before.rxFrames(from);
+        long bytes = after.rxBytes(from) - before.rxBytes(from);
+        System.out.printf("TCP %s the guest: %d bytes in %d frames; drops vm0 %d tap0 %d%n", fromGuest ? "from" : "to",
+                bytes, frames, after.drops("vm0"), after.drops("tap0"));
+        assertThat(bytes / frames).as("bytes a frame at %s: segments are carried whole", from).isGreaterThan(MAX_FRAME);
+        long kernelFrames = fromGuest ? kernel.rxFrames() : kernel.txFrames();
+        long kernelBytes = fromGuest ? kernel.rxBytes() : kernel.txBytes();
+        assertThat(kernelBytes / kernelFrames).as("bytes a frame at the interface").isGreaterThan(MAX_FRAME);
+    }
+
+    private static void queueCarriesFrames(QemuGuest guest, int queue) {
+        for (String direction : List.of("rx", "tx")) {
+            String counter = direction + "_queue_" + queue + "_packets";
+            assertThat(guest.number("ethtool -S eth0 | awk '$1 == \"" + counter + ":\" { print $2 }'"))
+                    .as(counter).isPositive();
+        }
+    }
+
+    @Test
+    void guestWithoutOffloads() {
+        try (Workplace place = new Workplace(); Namespace host = new Namespace();
+                BatonProcess baton = baton(place, host, 1, ",offloads=off");
+                QemuGuest guest = guest(place, QemuBinary.newest(), 1,
+                        "mrg_rxbuf=off,indirect_desc=off,event_idx=off")) {
+            guest.awaitReady();
+            for (int feature : List.of(0, 1, 7, 11, 15, 28, 29)) {
+                assertThat(guest.acked(feature)).as("feature %d", feature).isFalse();
+            }
+            GuestChecks.ping(guest, host);
+            GuestChecks.serve(guest);
+            GuestChecks.tcp(host, 16, 1, false);
+            GuestChecks.tcp(host, 16, 1, true);
+            assertThat(baton.alive()).isTrue();
+        }
+    }
+
+    /** A driver from before virtio 1.0: were it offered the bit GSO, it would take that for all of TSO. */
+    @Test
+    void legacyGuest() {
+        try (Workplace place = new Workplace(); Namespace host = new Namespace();
+                BatonProcess baton = baton(place, host, 1, "");
+                QemuGuest guest = guest(place, QemuBinary.oldest(), 1, "disable-modern=on")) {
+            guest.awaitReady();
+            assertThat(guest.acked(6)).as("feature GSO").isFalse();
+            assertThat(guest.acked(32)).as("feature VERSION_1").isFalse();
+            GuestChecks.ping(guest, host);
+            GuestChecks.serve(guest);
+            GuestChecks.tcp(host, MEGABYTES, 1, true);
+            GuestChecks.tcp(host, MEGABYTES, 1, false);
+            assertThat(baton.alive()).isTrue();
+        }
+    }
+}
