@@ -11,9 +11,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import org.agrona.concurrent.Agent;
 import org.jctools.queues.varhandle.SpscVarHandleArrayQueue;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One worker: owns whole queue pairs and moves their frames.
@@ -49,7 +49,7 @@ final class DatapathAgent implements Agent {
     private final Epoll epoll = Epoll.create();
     private final List<VirtqueueEnd> kicked = new ArrayList<>();
     private final List<Fd> watched = new ArrayList<>();
-    private final CompletableFuture<String> started = new CompletableFuture<>();
+    private final CompletableFuture<@Nullable SyscallException> started = new CompletableFuture<>();
     private Transfer[] transfers = {};
     private boolean polledOnly;
     private volatile boolean closing;
@@ -82,10 +82,10 @@ final class DatapathAgent implements Agent {
 
     /** Waits until the thread runs on its CPU. */
     void awaitStart() {
-        try {
-            started.join();
-        } catch (CompletionException e) {
-            throw new DatapathException(name + " cannot be pinned to CPU " + cpu + ": " + e.getCause().getMessage(), e);
+        SyscallException refusal = started.join();
+        if (refusal != null) {
+            throw new DatapathException(name + " cannot be pinned to CPU " + cpu + ": " + refusal.getMessage(),
+                refusal);
         }
     }
 
@@ -187,10 +187,10 @@ final class DatapathAgent implements Agent {
                 Sched.setAffinity(cpu);
             }
             lastCycleNs = System.nanoTime();
-            started.complete(name);
+            started.complete(null);
         } catch (SyscallException e) {
             // Whoever launched the agent hears of it, and ends it.
-            started.completeExceptionally(e);
+            started.complete(e);
         }
     }
 
