@@ -29,19 +29,26 @@ final class NoLeaks implements TestInstancePreConstructCallback, AfterEachCallba
         assertThat(openDescriptors()).as("open descriptors, before and after").isEqualTo(before);
     }
 
-    /** Number and target of each open descriptor but those that the JVM opens as it goes. */
+    /**
+     * Number and target of each open descriptor but those that the JVM opens, and closes, as it goes: its own files,
+     * and the pipes to a child process, which one of its threads closes some time after the child has ended.
+     */
     static Map<Integer, String> openDescriptors() throws IOException {
         Map<Integer, String> open = new TreeMap<>();
         try (Stream<Path> links = Files.list(Path.of("/proc/self/fd"))) {
             for (Path link : links.toList()) {
                 String target = target(link);
-                if (Stream.of("", ".jar", ".class", "/fd", "random", "/modules").noneMatch(
-                    ending -> ending.isEmpty() ? target.isEmpty() : target.endsWith(ending))) {
+                if (!isOfTheJvm(target)) {
                     open.put(Integer.valueOf(link.getFileName().toString()), target);
                 }
             }
         }
         return open;
+    }
+
+    private static boolean isOfTheJvm(String target) {
+        return target.isEmpty() || target.startsWith("pipe:")
+            || Stream.of(".jar", ".class", "/fd", "random", "/modules").anyMatch(target::endsWith);
     }
 
     static int count() throws IOException {

@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -120,7 +121,7 @@ class ControlSocketTest {
 
     @Test
     void descriptorsOfAClientAreNotKept() throws IOException {
-        int before = openDescriptors();
+        long before = openSockets();
         Fd client = connect();
         byte[] bytes = "echo x".getBytes(StandardCharsets.UTF_8);
         RawMemory.copyFromArray(bytes, 0, memory.address(), bytes.length);
@@ -128,7 +129,7 @@ class ControlSocketTest {
             DescriptorMessage.send(client, memory.address(), bytes.length, new int[] {client.value()}, 0);
             receive(client);
         }
-        assertThat(openDescriptors()).isLessThanOrEqualTo(before + 4);
+        assertThat(openSockets()).isLessThanOrEqualTo(before + 4);
         client.close();
     }
 
@@ -237,9 +238,16 @@ class ControlSocketTest {
         return new String(bytes, StandardCharsets.UTF_8);
     }
 
-    private static int openDescriptors() {
-        String[] names = Path.of("/proc/self/fd").toFile().list();
-        return names == null ? 0 : names.length;
+    private static long openSockets() throws IOException {
+        try (Stream<Path> open = Files.list(Path.of("/proc/self/fd"))) {
+            return open.filter(link -> {
+                try {
+                    return Files.readSymbolicLink(link).toString().startsWith("socket:");
+                } catch (IOException e) { // closed meanwhile
+                    return false;
+                }
+            }).count();
+        }
     }
 
     private static final List<ControlCommand> COMMANDS = List.of(
