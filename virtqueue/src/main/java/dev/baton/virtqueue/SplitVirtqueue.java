@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * that the misses on indices and on descriptors overlap. {@link #use} writes the used entry straight into its slot,
  * which the driver does not look at before {@code used.idx} passes it. {@link #publish} is one release store of
  * {@code used.idx}, one full fence, and one look at what the driver wants: {@code used_event} when EVENT_IDX was
- * negotiated, else {@code avail.flags} (virtio 1.2, 2.7.7 and 2.7.10).
+ * negotiated, else {@code avail.flags} (virtio 1.2, 2.7.7 and 2.7.10). Between the two it writes its
+ * {@link QueueRecord}, where it keeps one: another owner can go on from there.
  */
 public final class SplitVirtqueue implements Virtqueue {
 
@@ -41,6 +42,8 @@ public final class SplitVirtqueue implements Virtqueue {
     /** The driver's index as the last fetch saw it. */
     private int availIdxSeen;
     private @Nullable VirtqueueFault fault;
+    /** Address of the record that this queue keeps, 0 without. */
+    private long record;
 
     /**
      * A live queue, from where {@code state} left it.
@@ -50,17 +53,45 @@ public final class SplitVirtqueue implements Virtqueue {
      * @throws IllegalArgumentException naming what is inconsistent in the state
      */
     public SplitVirtqueue(VirtqueueLayout layout, GuestMemory memory, long features, QueueState state) {
-        state.check(layout.size());
         this.size = layout.size();
         this.slotMask = size - 1;
         this.eventIdx = (features & Features.EVENT_IDX) != 0;
         this.walker = new SplitChainWalker(size, features);
-        this.lastAvailIdx = state.lastAvailIdx();
-        this.usedIdx = state.usedIdx();
-        this.signalledUsed = state.signalledUsed();
-        this.availIdxSeen = lastAvailIdx;
         this.layout = layout;
         memory(memory, layout);
+        goOnAt(state);
+    }
+
+    private void goOnAt(QueueState state) {
+        state.check(size);
+        lastAvailIdx = state.lastAvailIdx();
+        usedIdx = state.usedIdx();
+        signalledUsed = state.signalledUsed();
+        fault = state.fault();
+        availIdxSeen = lastAvailIdx;
+    }
+
+    /** Keeps its state in the record from now on: one store for each {@link #publish} that showed something. */
+    public void keep(QueueRecord kept) {
+        record = kept.address();
+        writeRecord();
+    }
+
+    /**
+     * Goes on at this state, as the virtqueue's new owner, and keeps it in the record from now on.
+     *
+     * @param state what the former owner left; untrusted
+     * @throws IllegalArgumentException naming what is inconsistent in the state; the queue is as before
+     */
+    public void resume(QueueState state, QueueRecord kept) {
+        goOnAt(state);
+        keep(kept);
+    }
+
+    private void writeRecord() {
+        if (record != 0) {
+            QueueRecord.write(record, lastAvailIdx, usedIdx, signalledUsed, fault);
+        }
     }
 
     /** The used index that stands in the ring. */
@@ -131,6 +162,7 @@ public final class SplitVirtqueue implements Virtqueue {
         int available = seen - lastAvailIdx & INDEX_MASK;
         if (available > size) {
             fault = VirtqueueFault.AVAIL_INDEX_AHEAD;
+            writeRecord();
             return 0;
         }
         return available;
@@ -151,6 +183,7 @@ public final class SplitVirtqueue implements Virtqueue {
                 use(into.heads[0], 0);
                 releaseUsed();
             }
+            writeRecord();
         }
         return into.count();
     }
@@ -176,6 +209,7 @@ public final class SplitVirtqueue implements Virtqueue {
         releaseUsed();
         RawMemory.fullFence();
         signalledUsed = usedIdx;
+        writeRecord();
         if (!eventIdx) {
             return (RawMemory.getShort(layout.availableRing()) & NO_INTERRUPT) == 0;
         }
@@ -224,7 +258,7 @@ public final class SplitVirtqueue implements Virtqueue {
 
     @Override
     public QueueState state() {
-        return new QueueState(lastAvailIdx, usedIdx, signalledUsed);
+        return new QueueState(lastAvailIdx, usedIdx, signalledUsed, fault);
     }
 
     /** Index of the next available-ring entry to look at, 0..65535. */

@@ -1,11 +1,15 @@
 package dev.baton.virtqueue;
 
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Why a virtqueue stopped: what the driver did that no driver may do. The queue that meets one returns the chain
  * with length 0 (when there is a chain to return), remembers the fault and does nothing more.
+ *
+ * <p>The order is part of the {@link QueueRecord}: new ones are added at the end.
  */
+@SuppressWarnings("EnumOrdinal") // codes travel between processes of the same record version
 public enum VirtqueueFault {
     /** The available index is more than the queue size ahead of the device (virtio 1.2, 2.7.13.3). */
     AVAIL_INDEX_AHEAD,
@@ -31,6 +35,20 @@ public enum VirtqueueFault {
     BUFFER_SHORTER_THAN_HEADER;
 
     private final String reason = name().toLowerCase(Locale.ROOT).replace('_', '-');
+
+    /** What stands for it in a {@link QueueRecord}: 1 for the first. */
+    int code() {
+        return ordinal() + 1;
+    }
+
+    /** The fault of this code, null for 0. */
+    static @Nullable VirtqueueFault ofCode(int code) {
+        VirtqueueFault[] all = values();
+        if (code < 0 || code > all.length) {
+            throw new IllegalArgumentException("there is no virtqueue fault of code " + code);
+        }
+        return code == 0 ? null : all[code - 1];
+    }
 
     /** The name under which it is counted and reported, such as {@code next-out-of-range}. */
     public String reason() {
