@@ -28,18 +28,14 @@ final class VhostUserDevice implements BackendDevice {
     private final @Nullable Running[] running;
     private long acked;
 
-    /** A started virtqueue and the descriptors that its front-end gave it. */
+    /** A started virtqueue and what the conductor has to know of it. */
     private static final class Running {
         private final SplitVirtqueue queue;
-        private @Nullable EventFd kick;
-        private @Nullable EventFd call;
         private @Nullable EventFd err;
         private boolean enabled;
 
         Running(SplitVirtqueue queue, Ring ring) {
             this.queue = queue;
-            this.kick = ring.kick();
-            this.call = ring.call();
             this.err = ring.err();
             this.enabled = ring.enabled();
         }
@@ -165,20 +161,14 @@ final class VhostUserDevice implements BackendDevice {
 
     @Override
     public void kickChanged(int index, @Nullable EventFd kick) {
-        Running ring = running[index];
-        if (ring != null) {
-            ring.kick = kick;
-            changeDescriptors(index, ring);
-        }
+        VirtqueueEnd end = end(index);
+        port.atQuiescentPoint(index / 2, () -> end.kick(kick));
     }
 
     @Override
     public void callChanged(int index, @Nullable EventFd call) {
-        Running ring = running[index];
-        if (ring != null) {
-            ring.call = call;
-            changeDescriptors(index, ring);
-        }
+        VirtqueueEnd end = end(index);
+        port.atQuiescentPoint(index / 2, () -> end.call(call));
     }
 
     @Override
@@ -187,11 +177,6 @@ final class VhostUserDevice implements BackendDevice {
         if (ring != null) {
             ring.err = err;
         }
-    }
-
-    private void changeDescriptors(int index, Running ring) {
-        VirtqueueEnd end = end(index);
-        port.atQuiescentPoint(index / 2, () -> end.descriptors(ring.kick, ring.call));
     }
 
     /** Tells the front-end, where it listens, that a virtqueue is broken. */

@@ -41,24 +41,30 @@ final class VirtqueueEnd {
         queue = newQueue;
         generation++;
         features = ackedFeatures;
-        descriptors(newKick, newCall);
+        kick(newKick);
         faultReported = false;
         newQueue.disableNotifications();
         // The driver may have gone to sleep on a used buffer whose notification a former owner did not send.
-        call();
+        call(newCall);
     }
 
     @Nullable SplitVirtqueue stop() {
         SplitVirtqueue stopped = queue;
         queue = null;
         generation++;
-        descriptors(null, null);
+        kick(null);
+        call(null);
         return stopped;
     }
 
-    void descriptors(@Nullable EventFd newKick, @Nullable EventFd newCall) {
+    void kick(@Nullable EventFd newKick) {
         kick = newKick;
+    }
+
+    /** A new call eventfd is signalled at once: nobody may have listened to the one before it. */
+    void call(@Nullable EventFd newCall) {
         callFd = newCall == null ? NO_CALL : newCall.fd().value();
+        call();
     }
 
     void enable(boolean newEnabled) {

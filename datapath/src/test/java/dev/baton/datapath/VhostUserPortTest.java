@@ -3,6 +3,7 @@ package dev.baton.datapath;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.baton.ffi.EventFd;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.FileIo;
 import dev.baton.ffi.RawMemory;
@@ -122,6 +123,23 @@ class VhostUserPortTest {
             await(() -> stats("a").tx().dropsByReason().getOrDefault("peer-down", 0L) == 1);
             guest.frontEnd.enableRing(0, true);
             guest.frontEnd.enableRing(1, true);
+            sendAndReceive(guest, memory);
+        }
+    }
+
+    /** QEMU hands in an eventfd that it does not listen to, starts the ring, and replaces the eventfd afterwards. */
+    @Test
+    void aNewCallEventFdIsSignalledForWhatWentToTheOldOne() throws ProtocolException {
+        VhostUserPort a = port("a");
+        MemoryPort memory = datapath.add(MemoryPortConfig.named("memory"));
+        datapath.wire(a, memory);
+        try (TestGuest guest = TestGuest.connect(a.socketPath()); EventFd listenedTo = EventFd.create()) {
+            memory.driver(0).send(new byte[100], 0, 100);
+            await(() -> stats("a").tx().frames() == 1);
+            guest.frontEnd.ringCall(0, listenedTo);
+            await(() -> listenedTo.drain() > 0);
+            SequencedFrames frames = new SequencedFrames();
+            guest.receive(0, frames);
             sendAndReceive(guest, memory);
         }
     }
