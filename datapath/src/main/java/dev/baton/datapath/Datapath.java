@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.function.Supplier;
 import org.agrona.CloseHelper;
 import org.agrona.concurrent.AgentRunner;
-import org.agrona.concurrent.BusySpinIdleStrategy;
 import org.agrona.concurrent.IdleStrategy;
 import org.agrona.concurrent.NoOpIdleStrategy;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Datapath implements AutoCloseable {
     private final Counters counters;
+    private final Baton baton;
     private final List<DatapathAgent> agents = new ArrayList<>();
     private final List<AgentRunner> runners = new ArrayList<>();
     private final Conductor conductor;
@@ -31,6 +31,7 @@ public final class Datapath implements AutoCloseable {
 
     private Datapath(DatapathConfig config) {
         counters = new Counters(config.name());
+        baton = Baton.create(config.name());
         for (int i = 0; i < config.agentCount(); i++) {
             int cpu = config.cpus().isEmpty() ? -1 : config.cpus().get(i);
             AgentCounters agentCounters = new AgentCounters(counters, i, cpu);
@@ -40,7 +41,7 @@ public final class Datapath implements AutoCloseable {
         conductorRunner = new AgentRunner(NoOpIdleStrategy.INSTANCE, Datapath::report, null, conductor);
         for (DatapathAgent agent : agents) {
             IdleStrategy idle =
-                config.idleMode() == IdleMode.BUSY ? new BusySpinIdleStrategy() : new AdaptiveIdle(agent);
+                config.idleMode() == IdleMode.BUSY ? new BusyIdle(agent) : new AdaptiveIdle(agent);
             runners.add(new AgentRunner(idle, Datapath::report, null, agent));
         }
     }
@@ -76,22 +77,22 @@ public final class Datapath implements AutoCloseable {
 
     /** Adds a port for a vhost-user front-end, which may connect as soon as the port is wired. */
     public VhostUserPort add(VhostUserPortConfig config) {
-        return add(config.name(), () -> new VhostUserPort(config, counters, conductor));
+        return add(config.name(), () -> new VhostUserPort(config, counters, baton, conductor));
     }
 
     /** Adds a TAP interface, opened or made by this call. */
     public TapPort add(TapPortConfig config) {
-        return add(config.name(), () -> TapPort.open(config, counters));
+        return add(config.name(), () -> TapPort.open(config, counters, baton));
     }
 
     /** Adds a TAP device that the caller opened; the datapath closes it. */
     public TapPort add(String name, TapDevice device) {
-        return add(name, () -> TapPort.adopt(name, device, counters));
+        return add(name, () -> TapPort.adopt(name, device, counters, baton));
     }
 
     /** Adds a port for a driver in this process. */
     public MemoryPort add(MemoryPortConfig config) {
-        return add(config.name(), () -> new MemoryPort(config, counters, conductor));
+        return add(config.name(), () -> new MemoryPort(config, counters, baton, conductor));
     }
 
     private <P extends Port> P add(String name, Supplier<P> creation) {
@@ -111,7 +112,7 @@ public final class Datapath implements AutoCloseable {
             Wire wire = new Wire(a, b);
             refuseUnlessFree(a);
             refuseUnlessFree(b);
-            wirings.add(new Wiring(wire, agents));
+            wirings.add(Wiring.create(wire, baton, agents));
             a.wired(b);
             b.wired(a);
             return wire;
@@ -127,6 +128,31 @@ public final class Datapath implements AutoCloseable {
                 throw new DatapathException("port " + port.name() + " is wired already: " + wiring.wire());
             }
         }
+    }
+
+    /**
+     * Moves a queue pair, with all that share its queues, to another agent while it carries traffic: no frame is lost,
+     * repeated or reordered.
+     *
+     * @param port  a wired port
+     * @param pair  one of its queue pairs, from 0
+     * @param agent index of the agent that shall own it, see {@link DatapathConfig#cpus()}
+     * @return the pause that this took
+     * @throws DatapathException when it stays where it was, with the reason
+     */
+    public Blackout move(Port port, int pair, int agent) {
+        return conductor.call(() -> {
+            if (agent < 0 || agent >= agents.size()) {
+                throw new DatapathException("there is no agent " + agent + ", they are 0 to " + (agents.size() - 1));
+            }
+            if (pair < 0 || pair >= port.queuePairs()) {
+                throw new DatapathException("port " + port.name() + " has no queue pair " + pair + ", they are 0 to "
+                    + (port.queuePairs() - 1));
+            }
+            Wiring wiring = wirings.stream().filter(candidate -> candidate.wire().joins(port)).findFirst()
+                .orElseThrow(() -> new DatapathException("port " + port.name() + " is not wired"));
+            return wiring.move(wiring.laneOf(pair), agents.get(agent));
+        });
     }
 
     /** Takes a wire away. Frames that a guest has queued stay queued; its front-end is disconnected. */
@@ -197,16 +223,18 @@ public final class Datapath implements AutoCloseable {
         return counters.fd();
     }
 
-    private void memoryFaulted(DatapathAgent agent, Transfer transfer) {
+    private void memoryFaulted(Lane lane, Transfer transfer) {
         conductor.post(() -> {
             for (Port port : List.copyOf(ports)) {
                 if (port instanceof VhostUserPort vhostUser) {
                     vhostUser.checkMemory();
                 }
             }
-            boolean wired = wirings.stream().anyMatch(wiring -> wiring.carries(transfer));
-            if (wired) {
-                agent.execute(() -> agent.resume(transfer));
+            for (Wiring wiring : wirings) {
+                if (wiring.lanes().contains(lane)) {
+                    DatapathAgent owner = wiring.owner(lane);
+                    owner.execute(() -> owner.unsuspend(lane, transfer));
+                }
             }
         });
     }
@@ -235,5 +263,6 @@ public final class Datapath implements AutoCloseable {
         conductor.shutdown();
         conductorRunner.close();
         counters.close();
+        baton.close();
     }
 }

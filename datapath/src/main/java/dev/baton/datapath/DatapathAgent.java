@@ -1,71 +1,65 @@
 package dev.baton.datapath;
 
-import dev.baton.ffi.Epoll;
 import dev.baton.ffi.EventFd;
-import dev.baton.ffi.Fd;
 import dev.baton.ffi.Sched;
 import dev.baton.ffi.SyscallException;
 import dev.baton.virtqueue.ChainBurst;
-import dev.baton.virtqueue.SplitVirtqueue;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BooleanSupplier;
 import org.agrona.concurrent.Agent;
 import org.jctools.queues.varhandle.SpscVarHandleArrayQueue;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One worker: owns whole queue pairs and moves their frames.
+ * One worker: owns lanes, each of them whole queue pairs, and moves their frames.
  *
- * <p>Theory of operation. A duty cycle is: at most one command of the conductor, one burst of each transfer, round
- * robin, then the heartbeat. Everything an agent works on is touched by its thread alone; the conductor changes it by
+ * <p>Theory of operation. A duty cycle is: at most one command of the conductor, one burst of each transfer, lane by
+ * lane, then the heartbeat. Everything an agent works on is touched by its thread alone; the conductor changes it by
  * commands, which therefore run at a quiescent point: between two bursts no reference into guest memory is held.
+ *
+ * <p>A lane comes and goes while it carries traffic: {@link #release} and {@link #claim} are the two halves of a
+ * handover, see {@link Lane}. While either is under way the agent does not idle.
  *
  * <p>A front-end can cut the memory short that it has shared; the next access then throws InternalError. The transfer
  * that it hits is suspended, the others go on, and the conductor disconnects the front-end that did it.
- *
- * <p>Sleeping (only with {@link IdleMode#ADAPTIVE}): after a quiet while the agent asks every source for a wake-up,
- * looks once more at all of them, and only then waits on its epoll: for kicks, for TAP input, and for the conductor.
- * Kick and TAP descriptors are watched edge-triggered, so that frames nobody can take yet do not keep it awake.
  */
 final class DatapathAgent implements Agent {
-    static final int SCRATCH_SEGMENTS = 1024 + Transfer.BURST;
-
+    private static final int SCRATCH_SEGMENTS = 1024 + Transfer.BURST;
     private static final int COMMANDS = 64;
-    private static final long WAKE_TOKEN = -1;
-    private static final long TAP_TOKEN = -2;
-    private static final int SLEEP_MS = 100;
-    /** Sleeps are this short when some driver gave no kick descriptor and has to be polled. */
-    private static final int POLLED_SLEEP_MS = 1;
+    /** So often a claimant looks before it turns to the lanes that it owns already. */
+    private static final int LOOKS = 64;
 
     private final String name;
     private final int cpu;
     private final AgentCounters counters;
-    private final MemoryFaultListener memoryFaults;
+    private final Lane.FaultListener memoryFaults;
     private final Queue<AgentCommand> commands = new SpscVarHandleArrayQueue<>(COMMANDS);
     private final ChainBurst scratch = new ChainBurst(Transfer.BURST, SCRATCH_SEGMENTS);
     private final EventFd wake = EventFd.create();
-    private final Epoll epoll = Epoll.create();
-    private final List<VirtqueueEnd> kicked = new ArrayList<>();
-    private final List<Fd> watched = new ArrayList<>();
+    private final AgentSleep sleep = new AgentSleep(wake);
     private final CompletableFuture<@Nullable SyscallException> started = new CompletableFuture<>();
-    private Transfer[] transfers = {};
-    private boolean polledOnly;
+    private final List<Release> releases = new ArrayList<>();
+    private Lane[] lanes = {};
+    private Claim[] claims = {};
     private volatile boolean closing;
+    private volatile int laneCount;
     private long lastCycleNs;
 
-    /** Told when memory below a transfer is gone; called on the agent's thread, must not block. */
-    interface MemoryFaultListener {
-        void faulted(DatapathAgent agent, Transfer transfer);
+    private record Release(Lane lane, CompletableFuture<Lane> done) {
     }
 
-    DatapathAgent(String name, int cpu, AgentCounters counters, MemoryFaultListener memoryFaults) {
+    private record Claim(Lane lane, CompletableFuture<Lane> done) {
+    }
+
+    DatapathAgent(String name, int cpu, AgentCounters counters, Lane.FaultListener memoryFaults) {
         this.memoryFaults = memoryFaults;
         this.name = name;
         this.cpu = cpu;
         this.counters = counters;
-        epoll.add(wake.fd(), Epoll.IN, WAKE_TOKEN);
     }
 
     // ---- the conductor's side
@@ -95,87 +89,101 @@ final class DatapathAgent implements Agent {
         wake.signal();
     }
 
-    int transferCount() {
-        return transfers.length;
+    /** Lanes that the agent owns or is to own. */
+    int laneCount() {
+        return laneCount;
     }
 
-    ChainBurst scratch() {
-        return scratch;
+    /** Lets go of the lane as soon as a claimant looks at it; completed when it has. */
+    CompletableFuture<Lane> release(Lane lane) {
+        CompletableFuture<Lane> done = new CompletableFuture<>();
+        execute(() -> {
+            lane.beginRelease();
+            releases.add(new Release(lane, done));
+        });
+        return done;
+    }
+
+    /** Keeps the lane after all; false when it is gone already. */
+    boolean cancelRelease(Lane lane) {
+        return ask(() -> {
+            lane.cancelRelease();
+            releases.removeIf(release -> release.lane == lane);
+            return Arrays.asList(lanes).contains(lane);
+        });
+    }
+
+    /** Takes the lane as soon as its owner lets go; completed after the first burst. */
+    CompletableFuture<Lane> claim(Lane lane) {
+        CompletableFuture<Lane> done = new CompletableFuture<>();
+        execute(() -> {
+            List<Claim> all = new ArrayList<>(List.of(claims));
+            all.add(new Claim(lane, done));
+            claims = all.toArray(Claim[]::new);
+        });
+        return done;
+    }
+
+    /** Ends the claim; false when the lane is this agent's already. */
+    boolean cancelClaim(Lane lane) {
+        return ask(() -> {
+            int before = claims.length;
+            claims = Arrays.stream(claims).filter(claim -> claim.lane != lane).toArray(Claim[]::new);
+            if (claims.length != before) {
+                lane.cancelClaim();
+            }
+            return !Arrays.asList(lanes).contains(lane);
+        });
+    }
+
+    private boolean ask(BooleanSupplier question) {
+        boolean[] answer = new boolean[1];
+        execute(() -> answer[0] = question.getAsBoolean());
+        return answer[0];
     }
 
     // ---- on the agent's thread
 
-    void addTransfers(List<Transfer> added) {
-        List<Transfer> all = new ArrayList<>(List.of(transfers));
-        all.addAll(added);
-        replaceTransfers(all);
+    void add(Lane lane) {
+        List<Lane> all = new ArrayList<>(List.of(lanes));
+        all.add(lane);
+        replaceLanes(all);
     }
 
-    void removeTransfers(List<Transfer> removed) {
-        List<Transfer> all = new ArrayList<>(List.of(transfers));
-        all.removeAll(removed);
-        replaceTransfers(all);
+    void remove(Lane lane) {
+        List<Lane> all = new ArrayList<>(List.of(lanes));
+        all.remove(lane);
+        replaceLanes(all);
     }
 
-    private void replaceTransfers(List<Transfer> all) {
-        transfers = all.toArray(Transfer[]::new);
+    private void replaceLanes(List<Lane> all) {
+        lanes = all.toArray(Lane[]::new);
+        laneCount = lanes.length;
         rewatch();
     }
 
-    /** Watches what the transfers sleep on now; called whenever transfers or their descriptors changed. */
+    /** Watches what the lanes sleep on now; called whenever lanes or their descriptors changed. */
     void rewatch() {
-        watched.forEach(epoll::remove);
-        watched.clear();
-        kicked.clear();
-        polledOnly = false;
-        for (Transfer transfer : transfers) {
-            Fd tapInput = transfer.tapInput();
-            if (tapInput != null) {
-                watch(tapInput, TAP_TOKEN);
-            }
-            for (VirtqueueEnd end : transfer.virtqueueEnds()) {
-                watchKick(end);
-            }
+        sleep.watch(lanes);
+    }
+
+    /** Goes on with a suspended transfer, if its lane is still here. */
+    void unsuspend(Lane lane, Transfer transfer) {
+        if (Arrays.asList(lanes).contains(lane)) {
+            lane.unsuspend(transfer);
         }
     }
 
-    /** The memory of one of the transfer's virtqueues is gone: it rests until the conductor has found out whose. */
-    private void suspend(Transfer transfer) {
-        removeTransfers(List.of(transfer));
-        memoryFaults.faulted(this, transfer);
+    /** Takes a lane whose owner is dead. */
+    void seize(Lane lane) {
+        lane.seize(scratch, memoryFaults);
+        add(lane);
     }
 
-    /** Goes on with a suspended transfer; what its sound virtqueues had used already is published now. */
-    void resume(Transfer transfer) {
-        for (VirtqueueEnd end : transfer.virtqueueEnds()) {
-            SplitVirtqueue queue = end.queue();
-            if (queue != null) {
-                end.publish(queue);
-            }
-        }
-        addTransfers(List.of(transfer));
-    }
-
-    private void watchKick(VirtqueueEnd end) {
-        if (end.queue() == null || kicked.contains(end)) {
-            return;
-        }
-        EventFd kick = end.kick();
-        if (kick != null) {
-            kicked.add(end);
-            watch(kick.fd(), kicked.size() - 1);
-        } else {
-            polledOnly = true;
-        }
-    }
-
-    private void watch(Fd fd, long token) {
-        try {
-            epoll.add(fd, Epoll.IN | Epoll.ET, token);
-            watched.add(fd);
-        } catch (SyscallException e) {
-            // A front-end may hand in what cannot be waited for; its queue is polled instead.
-            polledOnly = true;
+    /** Moves the thread to the agent's own CPU, if it has one. */
+    void pin() {
+        if (cpu >= 0) {
+            Sched.setAffinity(cpu);
         }
     }
 
@@ -183,9 +191,7 @@ final class DatapathAgent implements Agent {
     public void onStart() {
         try {
             Sched.threadName(name);
-            if (cpu >= 0) {
-                Sched.setAffinity(cpu);
-            }
+            pin();
             lastCycleNs = System.nanoTime();
             started.complete(null);
         } catch (SyscallException e) {
@@ -202,19 +208,63 @@ final class DatapathAgent implements Agent {
             command.run();
             workCount = 1;
         }
-        Transfer[] work = transfers;
         int frames = 0;
-        for (Transfer transfer : work) {
-            try {
-                frames += transfer.doBurst();
-            } catch (InternalError e) {
-                suspend(transfer);
+        for (Lane lane : lanes) {
+            if (!lane.owned()) {
+                remove(lane);
+                continue;
             }
+            frames += lane.doBursts(scratch, memoryFaults);
+            if (lane.releasing()) {
+                workCount++;
+                if (lane.tryRelease()) {
+                    released(lane);
+                }
+            }
+        }
+        if (claims.length != 0) {
+            workCount++;
+            frames += lookAtClaims();
         }
         long nowNs = System.nanoTime();
         counters.dutyCycle(nowNs, nowNs - lastCycleNs, frames);
         lastCycleNs = nowNs;
         return workCount + frames;
+    }
+
+    private void released(Lane lane) {
+        remove(lane);
+        for (Release release : List.copyOf(releases)) {
+            if (release.lane == lane) {
+                releases.remove(release);
+                release.done.complete(lane);
+            }
+        }
+    }
+
+    private int lookAtClaims() {
+        for (int look = 0; look < LOOKS; look++) {
+            for (Claim claim : claims) {
+                if (claim.lane.tryClaim()) {
+                    return claimed(claim);
+                }
+            }
+            Thread.onSpinWait();
+        }
+        return 0;
+    }
+
+    private int claimed(Claim claimed) {
+        int frames = claimed.lane.resume(scratch, memoryFaults);
+        claims = Arrays.stream(claims).filter(claim -> !claim.equals(claimed)).toArray(Claim[]::new);
+        add(claimed.lane);
+        claimed.done.complete(claimed.lane);
+        return frames;
+    }
+
+    /** Whether there is nothing that could bring work but a command. */
+    boolean ownsNothing() {
+        return lanes.length == 0 && claims.length == 0;
     }
 
     /**
@@ -227,48 +277,25 @@ final class DatapathAgent implements Agent {
         boolean work = closing || armWakeups();
         if (!work && doWork() == 0 && !armWakeups()) {
             counters.sleep();
-            int ready = epoll.await(polledOnly ? POLLED_SLEEP_MS : SLEEP_MS);
-            for (int i = 0; i < ready; i++) {
-                woken(epoll.data(i));
-            }
+            sleep.await();
             lastCycleNs = System.nanoTime();
         }
-        for (Transfer transfer : transfers) {
-            try {
-                transfer.disarmWakeups();
-            } catch (InternalError e) {
-                suspend(transfer);
-            }
+        for (Lane lane : lanes) {
+            lane.disarmWakeups(memoryFaults);
         }
     }
 
     private boolean armWakeups() {
         boolean work = false;
-        for (Transfer transfer : transfers) {
-            try {
-                work |= transfer.armWakeups();
-            } catch (InternalError e) {
-                suspend(transfer);
-            }
+        for (Lane lane : lanes) {
+            work |= lane.armWakeups(memoryFaults);
         }
         return work;
     }
 
-    private void woken(long token) {
-        if (token == WAKE_TOKEN) {
-            wake.drain();
-        } else if (token >= 0 && token < kicked.size()) {
-            VirtqueueEnd end = kicked.get((int) token);
-            EventFd kick = end.kick();
-            if (kick != null) {
-                end.counters().kicks(Math.max(0, EventFd.drain(kick.fd().value())));
-            }
-        }
-    }
-
     @Override
     public void onClose() {
-        epoll.close();
+        sleep.close();
         wake.close();
         scratch.close();
     }

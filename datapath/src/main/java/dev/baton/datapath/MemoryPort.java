@@ -12,8 +12,8 @@ public final class MemoryPort extends VirtqueuePort {
     private final int queueSize;
     private final List<MemoryDriver> drivers = new ArrayList<>();
 
-    MemoryPort(MemoryPortConfig config, Counters counters, Conductor conductor) {
-        super(config.name(), config.queuePairs(), counters, conductor);
+    MemoryPort(MemoryPortConfig config, Counters counters, Baton baton, Conductor conductor) {
+        super(config.name(), config.queuePairs(), counters, baton, conductor);
         this.queueSize = config.queueSize();
         for (int pair = 0; pair < queuePairs(); pair++) {
             MemoryDriver driver = new MemoryDriver(queueSize);

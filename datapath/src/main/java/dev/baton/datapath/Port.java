@@ -60,6 +60,11 @@ public abstract sealed class Port permits VirtqueuePort, TapPort {
         return null;
     }
 
+    /** Where a frame of this queue waits that was read and could not be delivered yet; of a device end only. */
+    StagingSlot stagingSlot(int pair) {
+        throw new IllegalStateException(name + " is no device end");
+    }
+
     /** The virtqueue that frames enter by when this is a memory end: the guest's transmitq. */
     @Nullable VirtqueueEnd rxEnd(int pair) {
         return null;

@@ -25,29 +25,43 @@ public final class TapPort extends Port {
     private final TapDevice device;
     private final String options;
 
-    private TapPort(String name, TapDevice device, String options, Counters counters) {
+    private final Baton baton;
+    private final int firstSlot;
+
+    private TapPort(String name, TapDevice device, String options, Counters counters, Baton baton) {
         super(name, device.queueCount(), counters);
+        this.baton = baton;
+        this.firstSlot = allocateSlots();
         this.device = device;
         this.options = options;
     }
 
-    static TapPort open(TapPortConfig config, Counters counters) {
+    private int allocateSlots() {
+        try {
+            return baton.allocateSlots(queuePairs());
+        } catch (DatapathException e) {
+            super.close();
+            throw e;
+        }
+    }
+
+    static TapPort open(TapPortConfig config, Counters counters, Baton baton) {
         String netns = config.tap().networkNamespace();
         try {
             TapDevice device = TapDevice.open(config.tap());
-            return create(config.name(), device, netns == null ? "" : ",netns=" + netns, counters);
+            return create(config.name(), device, netns == null ? "" : ",netns=" + netns, counters, baton);
         } catch (TapException e) {
             throw new DatapathException(String.valueOf(e.getMessage()), e);
         }
     }
 
-    static TapPort adopt(String name, TapDevice device, Counters counters) {
-        return create(name, device, "", counters);
+    static TapPort adopt(String name, TapDevice device, Counters counters, Baton baton) {
+        return create(name, device, "", counters, baton);
     }
 
-    private static TapPort create(String name, TapDevice device, String options, Counters counters) {
+    private static TapPort create(String name, TapDevice device, String options, Counters counters, Baton baton) {
         try {
-            return new TapPort(name, device, options, counters);
+            return new TapPort(name, device, options, counters, baton);
         } catch (DatapathException e) {
             device.close();
             throw e;
@@ -81,6 +95,11 @@ public final class TapPort extends Port {
     @Override
     TapQueue tapQueue(int pair) {
         return device.queue(pair);
+    }
+
+    @Override
+    StagingSlot stagingSlot(int pair) {
+        return baton.slot(firstSlot + pair);
     }
 
     @Override
@@ -146,6 +165,7 @@ public final class TapPort extends Port {
     @Override
     void close() {
         super.close();
+        baton.freeSlots(firstSlot, queuePairs());
         device.close();
     }
 }

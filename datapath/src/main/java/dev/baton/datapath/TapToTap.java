@@ -1,8 +1,8 @@
 package dev.baton.datapath;
 
 import dev.baton.ffi.Fd;
-import dev.baton.tap.StagingBuffers;
 import dev.baton.tap.TapQueue;
+import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.VirtioNetHeader;
 
 /** TAP to TAP, staged through one off-heap frame: read from one queue, written to the other, header and all. */
@@ -11,27 +11,30 @@ final class TapToTap implements Transfer {
     private final QueueCounters sourceCounters;
     private final TapQueue target;
     private final QueueCounters targetCounters;
-    private final StagingBuffers staging = new StagingBuffers(1);
-    private final long frame = staging.address(0);
+    private final StagingSlot slot;
+    private final long frame;
     /** Bytes of a frame that was read and could not be written yet. */
     private long pendingBytes;
 
-    TapToTap(TapQueue source, QueueCounters sourceCounters, TapQueue target, QueueCounters targetCounters) {
+    TapToTap(TapQueue source, QueueCounters sourceCounters, StagingSlot slot, TapQueue target,
+             QueueCounters targetCounters) {
         this.source = source;
         this.sourceCounters = sourceCounters;
         this.target = target;
         this.targetCounters = targetCounters;
+        this.slot = slot;
+        this.frame = slot.spill();
     }
 
     @Override
-    public int doBurst() {
-        if (!source.attached() || (pendingBytes != 0 && !writePending())) {
+    public int doBurst(ChainBurst scratch) {
+        if (!source.attached() || (pendingBytes != 0 && !retry())) {
             return 0;
         }
         int frames = 0;
         long bytes = 0;
         while (frames < BURST) {
-            long length = source.read(frame, StagingBuffers.BUFFER_BYTES);
+            long length = source.read(frame, StagingSlot.SPILL_BYTES);
             if (length <= 0) {
                 break;
             }
@@ -39,6 +42,7 @@ final class TapToTap implements Transfer {
             bytes += length - VirtioNetHeader.LENGTH;
             pendingBytes = length;
             if (!writePending()) {
+                slot.pending(frame, length);
                 break;
             }
         }
@@ -46,6 +50,14 @@ final class TapToTap implements Transfer {
             sourceCounters.received(frames, bytes);
         }
         return frames;
+    }
+
+    private boolean retry() {
+        boolean written = writePending();
+        if (written) {
+            slot.clear();
+        }
+        return written;
     }
 
     private boolean writePending() {
@@ -77,7 +89,7 @@ final class TapToTap implements Transfer {
     }
 
     @Override
-    public void release() {
-        staging.close();
+    public void resume() {
+        pendingBytes = slot.pendingBytes();
     }
 }

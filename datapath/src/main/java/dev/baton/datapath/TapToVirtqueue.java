@@ -2,9 +2,9 @@ package dev.baton.datapath;
 
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.IovecArray;
-import dev.baton.ffi.Mapping;
 import dev.baton.tap.TapDevice;
 import dev.baton.tap.TapQueue;
+import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.SplitVirtqueue;
 import dev.baton.virtqueue.VirtioNetHeader;
 import java.util.List;
@@ -28,11 +28,10 @@ import java.util.List;
  * </pre>
  *
  * <p>A frame that fits no buffers now waits as the one pending frame until the driver offers more; only when the
- * driver has nothing left to offer is it dropped as too long.
+ * driver has nothing left to offer is it dropped as too long. The spill lies in the baton, so that a pending frame
+ * changes its owner with everything else.
  */
 final class TapToVirtqueue implements Transfer {
-    private static final int SPILL_BYTES = TapDevice.MAX_FRAME_BYTES;
-    private static final int HEAD_ROOM = 128 * 1024;
     /** So many small frames after a large one the bet on large frames is kept up. */
     private static final int LARGE_FRAME_MEMORY = 64;
 
@@ -40,8 +39,8 @@ final class TapToVirtqueue implements Transfer {
     private final QueueCounters sourceCounters;
     private final VirtqueueEnd target;
     private final ReceiveWindow window;
-    private final Mapping overflow = Mapping.anonymous(HEAD_ROOM + SPILL_BYTES);
-    private final long spill = overflow.address() + HEAD_ROOM;
+    private final StagingSlot slot;
+    private final long spill;
     private long pendingAddress;
     private long pendingBytes;
     private int largeFrames;
@@ -50,15 +49,17 @@ final class TapToVirtqueue implements Transfer {
     private int delivered;
     private long deliveredBytes;
 
-    TapToVirtqueue(TapQueue source, QueueCounters sourceCounters, VirtqueueEnd target) {
+    TapToVirtqueue(TapQueue source, QueueCounters sourceCounters, StagingSlot slot, VirtqueueEnd target) {
         this.source = source;
         this.sourceCounters = sourceCounters;
         this.target = target;
+        this.slot = slot;
+        this.spill = slot.spill();
         this.window = new ReceiveWindow(target);
     }
 
     @Override
-    public int doBurst() {
+    public int doBurst(ChainBurst scratch) {
         SplitVirtqueue queue = target.queue();
         if (queue == null || !target.enabled() || !source.attached()) {
             return 0;
@@ -111,7 +112,7 @@ final class TapToVirtqueue implements Transfer {
         int spare = first + count;
         long base = segments.base(spare);
         long length = segments.length(spare);
-        segments.set(spare, spill, SPILL_BYTES);
+        segments.set(spare, spill, StagingSlot.SPILL_BYTES);
         long result = source.readv(segments.address(first), count + 1);
         segments.set(spare, base, length);
         if (result > 0) {
@@ -137,13 +138,13 @@ final class TapToVirtqueue implements Transfer {
     }
 
     private void overflowed(SplitVirtqueue queue, long length, int first, long offered) {
-        if (!target.mergeable() || offered > HEAD_ROOM) {
+        if (!target.mergeable() || offered > StagingSlot.HEAD_ROOM) {
             target.counters().txDrop(DropReason.TOO_LONG, 1);
             return;
         }
         pendingAddress = spill - offered;
-        pendingBytes = length;
         SegmentCopy.gather(window.segments(), first, pendingAddress, offered);
+        pend(length);
         deliverPending(queue);
     }
 
@@ -153,13 +154,24 @@ final class TapToVirtqueue implements Transfer {
             SegmentCopy.scatter(pendingAddress, window.segments(), window.segment(), pendingBytes);
             window.use(queue, pendingBytes);
             deliveredOne(pendingBytes);
-            pendingBytes = 0;
+            pend(0);
         } else if (!target.mergeable() || !window.mayGrow(queue)) {
             target.counters().txDrop(DropReason.TOO_LONG, 1);
-            pendingBytes = 0;
+            pend(0);
         } else {
             starved = true;
         }
+    }
+
+    private void pend(long bytes) {
+        pendingBytes = bytes;
+        slot.pending(pendingAddress, bytes);
+    }
+
+    @Override
+    public void resume() {
+        pendingBytes = slot.pendingBytes();
+        pendingAddress = slot.pendingAddress();
     }
 
     private void deliveredOne(long length) {
@@ -194,6 +206,5 @@ final class TapToVirtqueue implements Transfer {
     @Override
     public void release() {
         window.release();
-        overflow.close();
     }
 }

@@ -1,6 +1,7 @@
 package dev.baton.datapath;
 
 import dev.baton.ffi.Fd;
+import dev.baton.virtqueue.ChainBurst;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -12,8 +13,16 @@ sealed interface Transfer permits VirtqueueToVirtqueue, VirtqueueToTap, TapToVir
     /** Frames moved or handled at most per duty cycle. */
     int BURST = 32;
 
-    /** Moves at most one burst; returns the frames that were taken from the source. */
-    int doBurst();
+    /**
+     * Moves at most one burst; returns the frames that were taken from the source.
+     *
+     * @param scratch the agent's, for the chains of one burst
+     */
+    int doBurst(ChainBurst scratch);
+
+    /** Its queues have a new owner: takes up what the old one left in the baton. */
+    default void resume() {
+    }
 
     /** Asks to be woken when there is work again; returns true when there is work already. */
     boolean armWakeups();

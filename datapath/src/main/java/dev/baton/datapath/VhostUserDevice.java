@@ -122,7 +122,7 @@ final class VhostUserDevice implements BackendDevice {
             end.stop();
             end.enable(false);
         });
-        return stopped.queue.state();
+        return stopped.queue.state().restarted();
     }
 
     @Override

@@ -36,8 +36,8 @@ public final class VhostUserPort extends VirtqueuePort {
     private long connectionToken;
     private String lastProblem = "";
 
-    VhostUserPort(VhostUserPortConfig config, Counters counters, Conductor conductor) {
-        super(config.name(), config.queuePairs(), counters, conductor);
+    VhostUserPort(VhostUserPortConfig config, Counters counters, Baton baton, Conductor conductor) {
+        super(config.name(), config.queuePairs(), counters, baton, conductor);
         this.config = config;
         this.conductor = conductor;
         this.faults = new PortFaults(config.name(), counters);

@@ -3,6 +3,8 @@ package dev.baton.datapath;
 import dev.baton.ffi.EventFd;
 import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.Features;
+import dev.baton.virtqueue.QueueRecord;
+import dev.baton.virtqueue.QueueState;
 import dev.baton.virtqueue.SplitVirtqueue;
 import dev.baton.virtqueue.VirtqueueFault;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +19,7 @@ final class VirtqueueEnd {
 
     private final String name;
     private final QueueCounters counters;
+    private final QueueRecord record;
     private final FaultListener faults;
     private @Nullable SplitVirtqueue queue;
     private long generation;
@@ -31,9 +34,10 @@ final class VirtqueueEnd {
         void faulted(VirtqueueEnd end, VirtqueueFault fault);
     }
 
-    VirtqueueEnd(String name, QueueCounters counters, FaultListener faults) {
+    VirtqueueEnd(String name, QueueCounters counters, QueueRecord record, FaultListener faults) {
         this.name = name;
         this.counters = counters;
+        this.record = record;
         this.faults = faults;
     }
 
@@ -43,18 +47,62 @@ final class VirtqueueEnd {
         features = ackedFeatures;
         kick(newKick);
         faultReported = false;
+        newQueue.keep(record);
         newQueue.disableNotifications();
         // The driver may have gone to sleep on a used buffer whose notification a former owner did not send.
         call(newCall);
     }
 
-    @Nullable SplitVirtqueue stop() {
-        SplitVirtqueue stopped = queue;
+    void stop() {
         queue = null;
         generation++;
+        record.clear();
         kick(null);
         call(null);
-        return stopped;
+    }
+
+    /**
+     * Gets ready for a virtqueue that another owner still runs: nothing that both owners see is touched before
+     * {@link #resume}.
+     */
+    void prepare(SplitVirtqueue newQueue, long ackedFeatures, @Nullable EventFd newKick, @Nullable EventFd newCall) {
+        queue = newQueue;
+        features = ackedFeatures;
+        kick = newKick;
+        callFd = newCall == null ? NO_CALL : newCall.fd().value();
+    }
+
+    /** The virtqueue is this owner's now, and goes on where the record says. */
+    void resume() {
+        SplitVirtqueue resumed = queue;
+        if (resumed == null) {
+            return;
+        }
+        generation++;
+        faultReported = false;
+        try {
+            resumed.resume(record.state(), record);
+        } catch (IllegalArgumentException e) {
+            // No state that a virtqueue can be in: what the driver sees is believed instead.
+            resumed.resume(resumed.state().recovered(resumed.layout()), record);
+        }
+        resumed.disableNotifications();
+    }
+
+    /** Makes the record one to resume from, after its owner died in the middle of a burst. */
+    void recover() {
+        SplitVirtqueue recovered = queue;
+        if (recovered != null) {
+            recovered.resume(lastState(recovered).recovered(recovered.layout()), record);
+        }
+    }
+
+    private QueueState lastState(SplitVirtqueue of) {
+        try {
+            return record.state();
+        } catch (IllegalArgumentException e) {
+            return of.state();
+        }
     }
 
     void kick(@Nullable EventFd newKick) {
@@ -118,7 +166,8 @@ final class VirtqueueEnd {
         }
     }
 
-    private void call() {
+    /** Notifies the driver, whether it wants to know or not. */
+    void call() {
         if (callFd != NO_CALL) {
             EventFd.signal(callFd);
             counters.call();

@@ -9,12 +9,28 @@ public abstract sealed class VirtqueuePort extends Port permits VhostUserPort, M
     private final List<VirtqueueEnd> rxEnds = new ArrayList<>();
     private final List<VirtqueueEnd> txEnds = new ArrayList<>();
 
-    VirtqueuePort(String name, int queuePairs, Counters counters, Conductor conductor) {
+    private final Baton baton;
+    private final int firstQueueRecord;
+
+    VirtqueuePort(String name, int queuePairs, Counters counters, Baton baton, Conductor conductor) {
         super(name, queuePairs, counters);
+        this.baton = baton;
+        this.firstQueueRecord = allocateQueues();
         VirtqueueEnd.FaultListener listener = (end, fault) -> conductor.post(() -> faulted(end, fault));
         for (int pair = 0; pair < queuePairs; pair++) {
-            rxEnds.add(new VirtqueueEnd(name + " transmitq " + pair, counters(pair), listener));
-            txEnds.add(new VirtqueueEnd(name + " receiveq " + pair, counters(pair), listener));
+            rxEnds.add(new VirtqueueEnd(name + " transmitq " + pair, counters(pair),
+                baton.queue(firstQueueRecord + 2 * pair), listener));
+            txEnds.add(new VirtqueueEnd(name + " receiveq " + pair, counters(pair),
+                baton.queue(firstQueueRecord + 2 * pair + 1), listener));
+        }
+    }
+
+    private int allocateQueues() {
+        try {
+            return baton.allocateQueues(2 * queuePairs());
+        } catch (DatapathException e) {
+            super.close();
+            throw e;
         }
     }
 
@@ -29,5 +45,11 @@ public abstract sealed class VirtqueuePort extends Port permits VhostUserPort, M
     @Override
     final VirtqueueEnd txEnd(int pair) {
         return txEnds.get(pair);
+    }
+
+    @Override
+    void close() {
+        super.close();
+        baton.freeQueues(firstQueueRecord, 2 * queuePairs());
     }
 }

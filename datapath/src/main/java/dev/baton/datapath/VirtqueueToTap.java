@@ -11,18 +11,16 @@ final class VirtqueueToTap implements Transfer {
     private final VirtqueueEnd source;
     private final TapQueue target;
     private final QueueCounters targetCounters;
-    private final ChainBurst burst;
     private boolean blocked;
 
-    VirtqueueToTap(VirtqueueEnd source, TapQueue target, QueueCounters targetCounters, ChainBurst burst) {
+    VirtqueueToTap(VirtqueueEnd source, TapQueue target, QueueCounters targetCounters) {
         this.source = source;
         this.target = target;
         this.targetCounters = targetCounters;
-        this.burst = burst;
     }
 
     @Override
-    public int doBurst() {
+    public int doBurst(ChainBurst burst) {
         SplitVirtqueue queue = source.queue();
         if (queue == null) {
             return 0;
@@ -32,10 +30,10 @@ final class VirtqueueToTap implements Transfer {
             source.checkFault(queue);
             return 0;
         }
-        return source.enabled() ? forward(queue, count) : source.discard(queue, burst, count);
+        return source.enabled() ? forward(queue, burst, count) : source.discard(queue, burst, count);
     }
 
-    private int forward(SplitVirtqueue queue, int count) {
+    private int forward(SplitVirtqueue queue, ChainBurst burst, int count) {
         int taken = 0;
         int written = 0;
         long takenBytes = 0;

@@ -21,22 +21,20 @@ final class VirtqueueToVirtqueue implements Transfer {
 
     private final VirtqueueEnd source;
     private final VirtqueueEnd target;
-    private final ChainBurst burst;
     private final ReceiveWindow window;
     private boolean starved;
 
     private int delivered;
     private long deliveredBytes;
 
-    VirtqueueToVirtqueue(VirtqueueEnd source, VirtqueueEnd target, ChainBurst burst) {
+    VirtqueueToVirtqueue(VirtqueueEnd source, VirtqueueEnd target) {
         this.source = source;
         this.target = target;
-        this.burst = burst;
         this.window = new ReceiveWindow(target);
     }
 
     @Override
-    public int doBurst() {
+    public int doBurst(ChainBurst burst) {
         SplitVirtqueue sourceQueue = source.queue();
         if (sourceQueue == null) {
             return 0;
@@ -51,10 +49,10 @@ final class VirtqueueToVirtqueue implements Transfer {
         }
         SplitVirtqueue targetQueue = target.queue();
         return targetQueue == null || !target.enabled()
-            ? dropAll(sourceQueue, count) : forward(sourceQueue, targetQueue, count);
+            ? dropAll(sourceQueue, burst, count) : forward(sourceQueue, targetQueue, burst, count);
     }
 
-    private int forward(SplitVirtqueue sourceQueue, SplitVirtqueue targetQueue, int count) {
+    private int forward(SplitVirtqueue sourceQueue, SplitVirtqueue targetQueue, ChainBurst burst, int count) {
         int taken = 0;
         int received = 0;
         long receivedBytes = 0;
@@ -65,7 +63,7 @@ final class VirtqueueToVirtqueue implements Transfer {
             int length = burst.lengthBytes(taken);
             if (length < VirtioNetHeader.LENGTH + ETHERNET_HEADER) {
                 source.counters().rxDrop(DropReason.RUNT, 1);
-            } else if (deliver(targetQueue, burst.firstSegment(taken), length)) {
+            } else if (deliver(targetQueue, burst.segments(), burst.firstSegment(taken), length)) {
                 received++;
                 receivedBytes += length - VirtioNetHeader.LENGTH;
             } else {
@@ -87,7 +85,7 @@ final class VirtqueueToVirtqueue implements Transfer {
     }
 
     /** Delivers or drops one frame; false when the receiver has too few buffers at the moment. */
-    private boolean deliver(SplitVirtqueue targetQueue, int segment, int length) {
+    private boolean deliver(SplitVirtqueue targetQueue, IovecArray from, int segment, int length) {
         boolean mergeable = target.mergeable();
         if (!window.offer(targetQueue, mergeable ? length : 1)) {
             return false;
@@ -99,7 +97,6 @@ final class VirtqueueToVirtqueue implements Transfer {
             target.counters().txDrop(DropReason.TOO_LONG, 1);
             return true;
         }
-        IovecArray from = burst.segments();
         long header = headerStart(from, segment);
         int flags = (int) header & 0xff;
         int gsoType = (int) (header >>> (8 * VirtioNetHeader.GSO_TYPE_OFFSET)) & 0xff;
@@ -151,7 +148,7 @@ final class VirtqueueToVirtqueue implements Transfer {
         }
     }
 
-    private int dropAll(SplitVirtqueue sourceQueue, int count) {
+    private int dropAll(SplitVirtqueue sourceQueue, ChainBurst burst, int count) {
         long bytes = 0;
         for (int i = 0; i < count; i++) {
             bytes += burst.lengthBytes(i) - VirtioNetHeader.LENGTH;

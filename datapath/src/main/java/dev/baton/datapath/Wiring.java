@@ -5,83 +5,144 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A wire at work: the transfers that carry it and the agents that run them. Conductor's thread only.
+ * A wire at work: the lanes that carry it and the agents that own them. Conductor's thread only.
  *
  * <p>With n queue pairs on one port and m on the other, frames that enter by pair i of one leave by pair i modulo the
- * other's number. Pairs that are congruent modulo min(n, m) share virtqueues or TAP queues, so they share an agent:
- * a queue is never touched by two.
+ * other's number. Pairs that are congruent modulo min(n, m) share virtqueues or TAP queues, so they make one
+ * {@link Lane}: a queue is never touched by two agents.
  */
 final class Wiring {
-    private record Lane(DatapathAgent agent, List<Transfer> transfers) {
-    }
+    /** Two agents of this process meet within microseconds, unless one of them is stuck. */
+    private static final long MOVE_TIMEOUT_MS = 2_000;
 
     private final Wire wire;
+    private final Baton baton;
     private final List<Lane> lanes = new ArrayList<>();
+    private final List<DatapathAgent> owners = new ArrayList<>();
 
-    Wiring(Wire wire, List<DatapathAgent> agents) {
+    private Wiring(Wire wire, Baton baton) {
         this.wire = wire;
-        int laneCount = Math.min(wire.a().queuePairs(), wire.b().queuePairs());
-        for (int lane = 0; lane < laneCount; lane++) {
-            DatapathAgent agent =
-                agents.stream().min(Comparator.comparingInt(DatapathAgent::transferCount)).orElseThrow();
-            List<Transfer> transfers = new ArrayList<>();
-            connect(wire.a(), wire.b(), lane, laneCount, agent, transfers);
-            connect(wire.b(), wire.a(), lane, laneCount, agent, transfers);
-            lanes.add(new Lane(agent, transfers));
-            agent.execute(() -> agent.addTransfers(transfers));
+        this.baton = baton;
+    }
+
+    /** Makes the wire's lanes and gives them to the agents that have the fewest. */
+    static Wiring create(Wire wire, Baton baton, List<DatapathAgent> agents) {
+        Wiring wiring = new Wiring(wire, baton);
+        for (int lane = 0; lane < laneCount(wire); lane++) {
+            DatapathAgent agent = agents.stream().min(Comparator.comparingInt(DatapathAgent::laneCount)).orElseThrow();
+            Lane added = wiring.addLane(lane, baton.allocateLane(), agent);
+            agent.execute(() -> agent.add(added));
         }
+        return wiring;
+    }
+
+    static int laneCount(Wire wire) {
+        return Math.min(wire.a().queuePairs(), wire.b().queuePairs());
+    }
+
+    private Lane addLane(int lane, int record, DatapathAgent agent) {
+        List<Transfer> transfers = new ArrayList<>();
+        connect(wire.a(), wire.b(), lane, transfers);
+        connect(wire.b(), wire.a(), lane, transfers);
+        Lane added = new Lane(record, baton.lane(record), transfers);
+        lanes.add(added);
+        owners.add(agent);
+        assign(lane, agent);
+        return added;
     }
 
     Wire wire() {
         return wire;
     }
 
-    boolean carries(Transfer transfer) {
-        return lanes.stream().anyMatch(lane -> lane.transfers.contains(transfer));
+    List<Lane> lanes() {
+        return lanes;
     }
 
-    private static void connect(Port from, Port to, int lane, int laneCount, DatapathAgent agent,
-                                List<Transfer> transfers) {
-        for (int pair = lane; pair < from.queuePairs(); pair += laneCount) {
-            from.assign(pair, agent);
-            transfers.add(transfer(from, pair, to, pair % to.queuePairs(), agent));
+    DatapathAgent owner(Lane lane) {
+        return owners.get(lanes.indexOf(lane));
+    }
+
+    /** The lane that this queue pair of the port belongs to. */
+    Lane laneOf(int pair) {
+        return lanes.get(pair % lanes.size());
+    }
+
+    private void connect(Port from, Port to, int lane, List<Transfer> transfers) {
+        for (int pair = lane; pair < from.queuePairs(); pair += laneCount(wire)) {
+            transfers.add(transfer(from, pair, to, pair % to.queuePairs()));
         }
     }
 
-    private static Transfer transfer(Port from, int fromPair, Port to, int toPair, DatapathAgent agent) {
+    private static Transfer transfer(Port from, int fromPair, Port to, int toPair) {
         TapQueue source = from.tapQueue(fromPair);
         TapQueue target = to.tapQueue(toPair);
         QueueCounters sourceCounters = from.counters(fromPair);
         QueueCounters targetCounters = to.counters(toPair);
         if (source != null) {
-            return target != null ? new TapToTap(source, sourceCounters, target, targetCounters)
-                : new TapToVirtqueue(source, sourceCounters, end(to.txEnd(toPair)));
+            StagingSlot slot = from.stagingSlot(fromPair);
+            return target != null ? new TapToTap(source, sourceCounters, slot, target, targetCounters)
+                : new TapToVirtqueue(source, sourceCounters, slot, end(to.txEnd(toPair)));
         }
         VirtqueueEnd sourceEnd = end(from.rxEnd(fromPair));
-        return target != null ? new VirtqueueToTap(sourceEnd, target, targetCounters, agent.scratch())
-            : new VirtqueueToVirtqueue(sourceEnd, end(to.txEnd(toPair)), agent.scratch());
+        return target != null ? new VirtqueueToTap(sourceEnd, target, targetCounters)
+            : new VirtqueueToVirtqueue(sourceEnd, end(to.txEnd(toPair)));
     }
 
     private static VirtqueueEnd end(@Nullable VirtqueueEnd end) {
         return Objects.requireNonNull(end, "a port has virtqueues or TAP queues");
     }
 
-    /** Takes the transfers from their agents; afterwards nobody touches the queues of either port. */
-    void undo() {
-        for (Lane lane : lanes) {
-            lane.agent.execute(() -> lane.agent.removeTransfers(lane.transfers));
-            lane.transfers.forEach(Transfer::release);
+    private void assign(int lane, @Nullable DatapathAgent agent) {
+        for (Port port : List.of(wire.a(), wire.b())) {
+            for (int pair = lane; pair < port.queuePairs(); pair += laneCount(wire)) {
+                port.assign(pair, agent);
+            }
         }
-        unassign(wire.a());
-        unassign(wire.b());
     }
 
-    private static void unassign(Port port) {
-        for (int pair = 0; pair < port.queuePairs(); pair++) {
-            port.assign(pair, null);
+    /** Moves a lane to another agent while it carries traffic; when it throws, the lane is where it was. */
+    Blackout move(Lane lane, DatapathAgent to) {
+        DatapathAgent from = owner(lane);
+        if (from == to) {
+            throw new DatapathException("the queue pair is with " + to.roleName() + " already");
+        }
+        CompletableFuture<Lane> claimed = to.claim(lane);
+        CompletableFuture<Lane> released = from.release(lane);
+        try {
+            released.thenCombine(claimed, (_, taken) -> taken).get(MOVE_TIMEOUT_MS, TimeUnit.MILLISECONDS);
+        } catch (TimeoutException | InterruptedException | ExecutionException e) {
+            if (e instanceof InterruptedException) {
+                Thread.currentThread().interrupt();
+            }
+            if (from.cancelRelease(lane)) {
+                to.cancelClaim(lane);
+                throw new DatapathException(to.roleName() + " did not take the queue pair within " + MOVE_TIMEOUT_MS
+                    + " ms; it stays with " + from.roleName(), e);
+            }
+            claimed.join();
+        }
+        int index = lanes.indexOf(lane);
+        owners.set(index, to);
+        assign(index, to);
+        return lane.blackout();
+    }
+
+    /** Takes the lanes from their agents; afterwards nobody touches the queues of either port. */
+    void undo() {
+        for (Lane lane : lanes) {
+            DatapathAgent agent = owner(lane);
+            agent.execute(() -> agent.remove(lane));
+            assign(lanes.indexOf(lane), null);
+            lane.transfers().forEach(Transfer::release);
+            baton.freeLane(lane.index());
         }
     }
 }

@@ -1,0 +1,224 @@
+package dev.baton.datapath;
+
+import dev.baton.virtqueue.ChainBurst;
+import dev.baton.virtqueue.SplitVirtqueue;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The queue pairs of a wire that share virtqueues or TAP queues, and so have one owner: the unit in which a datapath
+ * changes hands.
+ *
+ * <p>Theory of operation. An owner is an agent, of this process or another; who owns the lane is told by one word, the
+ * epoch of its {@link LaneRecord}. Everything the next owner has to know is in the baton at every burst boundary, so
+ * a change of owner is one store by the old one and one load by the new one:
+ *
+ * <pre>
+ *   old owner                                     claimant
+ *   burst, queue records written                  beat: "I am looking", with the time
+ *   is there a beat of this very microsecond? ... look at the epoch
+ *   epoch + 1, with release   ------------------> epoch is the one I wait for
+ *   never touches the lane again                  queues resume from their records, first burst,
+ *                                                 one call to each driver: no wake-up is lost
+ * </pre>
+ *
+ * <p>The old owner lets go only while it sees the claimant look. On a machine with fewer cores than busy threads the
+ * claimant may not be running, and the lane would rest until it is; as things are the old owner goes on forwarding.
+ *
+ * <p>All methods belong to the thread of the agent that owns or claims the lane.
+ */
+final class Lane {
+    /** A beat older than this says nothing about whether the claimant is running. */
+    private static final long FRESH_NS = 1_000;
+    /** After so long the two are taken never to run at a time, as on one CPU: any sign of life will do. */
+    private static final long PATIENCE_NS = 50_000_000;
+    private static final long ALIVE_NS = 20_000_000;
+
+    private final int index;
+    private final LaneRecord record;
+    private final List<Transfer> transfers;
+    private final List<VirtqueueEnd> ends = new ArrayList<>();
+    private Transfer[] active;
+    private long epoch;
+    private boolean releasing;
+    private long releasingSinceNs;
+    private boolean firstFrameDue;
+
+    /** Told when memory below a transfer is gone. */
+    interface FaultListener {
+        void suspended(Lane lane, Transfer transfer);
+    }
+
+    /**
+     * A lane.
+     *
+     * @param index of its record in the baton
+     */
+    Lane(int index, LaneRecord record, List<Transfer> transfers) {
+        this.index = index;
+        this.record = record;
+        this.transfers = List.copyOf(transfers);
+        this.active = transfers.toArray(Transfer[]::new);
+        this.epoch = record.epoch();
+        for (Transfer transfer : transfers) {
+            for (VirtqueueEnd end : transfer.virtqueueEnds()) {
+                if (!ends.contains(end)) {
+                    ends.add(end);
+                }
+            }
+        }
+    }
+
+    int index() {
+        return index;
+    }
+
+    List<Transfer> transfers() {
+        return transfers;
+    }
+
+    List<VirtqueueEnd> ends() {
+        return ends;
+    }
+
+    Blackout blackout() {
+        return record.blackout();
+    }
+
+    // ---- the owner
+
+    /** Whether the lane is still its owner's: a standby that took this process for dead has ended it first. */
+    boolean owned() {
+        return record.epoch() == epoch;
+    }
+
+    /** One burst of each transfer; returns the frames taken. A transfer whose memory is gone is suspended. */
+    int doBursts(ChainBurst scratch, FaultListener faults) {
+        int frames = 0;
+        for (Transfer transfer : active) {
+            try {
+                frames += transfer.doBurst(scratch);
+            } catch (InternalError e) {
+                suspend(transfer);
+                faults.suspended(this, transfer);
+            }
+        }
+        if (firstFrameDue && frames > 0) {
+            firstFrameDue = false;
+            record.firstFrame(System.nanoTime());
+        }
+        return frames;
+    }
+
+    private void suspend(Transfer transfer) {
+        List<Transfer> rest = new ArrayList<>(List.of(active));
+        rest.remove(transfer);
+        active = rest.toArray(Transfer[]::new);
+    }
+
+    /** Goes on with a suspended transfer; what its sound virtqueues had used already is published now. */
+    void unsuspend(Transfer transfer) {
+        for (VirtqueueEnd end : transfer.virtqueueEnds()) {
+            SplitVirtqueue queue = end.queue();
+            if (queue != null) {
+                end.publish(queue);
+            }
+        }
+        List<Transfer> all = new ArrayList<>(List.of(active));
+        all.add(transfer);
+        active = all.toArray(Transfer[]::new);
+    }
+
+    /** Asks every source for a wake-up; true when there is work already. */
+    boolean armWakeups(FaultListener faults) {
+        boolean work = false;
+        for (Transfer transfer : active) {
+            try {
+                work |= transfer.armWakeups();
+            } catch (InternalError e) {
+                suspend(transfer);
+                faults.suspended(this, transfer);
+            }
+        }
+        return work;
+    }
+
+    void disarmWakeups(FaultListener faults) {
+        for (Transfer transfer : active) {
+            try {
+                transfer.disarmWakeups();
+            } catch (InternalError e) {
+                suspend(transfer);
+                faults.suspended(this, transfer);
+            }
+        }
+    }
+
+    /** Lets go from now on, as soon as a claimant looks. */
+    void beginRelease() {
+        releasing = true;
+        releasingSinceNs = System.nanoTime();
+    }
+
+    /** Keeps the lane after all. */
+    void cancelRelease() {
+        releasing = false;
+    }
+
+    boolean releasing() {
+        return releasing;
+    }
+
+    /** At a burst boundary: lets go if the claimant looks; true when the lane is no longer this agent's. */
+    boolean tryRelease() {
+        long nowNs = System.nanoTime();
+        long beatAgeNs = nowNs - record.claimBeatNs();
+        boolean looking = beatAgeNs < FRESH_NS
+            || (beatAgeNs < ALIVE_NS && nowNs - releasingSinceNs > PATIENCE_NS);
+        if (!looking) {
+            return false;
+        }
+        releasing = false;
+        record.release(epoch, nowNs);
+        return true;
+    }
+
+    // ---- the claimant
+
+    /** Says that somebody looks, and looks; true when the lane is this agent's from now on. */
+    boolean tryClaim() {
+        record.claimBeat(System.nanoTime());
+        return record.epoch() == epoch + 1;
+    }
+
+    /** Ends the claim without having got the lane. */
+    void cancelClaim() {
+        record.claimBeat(0);
+    }
+
+    /** The new owner's first act: queues resume where the old owner left them, one burst, one call to each driver. */
+    int resume(ChainBurst scratch, FaultListener faults) {
+        epoch++;
+        for (Transfer transfer : transfers) {
+            transfer.resume();
+        }
+        for (VirtqueueEnd end : ends) {
+            end.resume();
+        }
+        firstFrameDue = true;
+        record.resumed(System.nanoTime());
+        int frames = doBursts(scratch, faults);
+        for (VirtqueueEnd end : ends) {
+            end.call();
+        }
+        return frames;
+    }
+
+    /** Takes the lane of an owner that is known to be dead; its virtqueues recover from the guests' rings. */
+    int seize(ChainBurst scratch, FaultListener faults) {
+        ends.forEach(VirtqueueEnd::recover);
+        epoch = record.epoch();
+        record.release(epoch, record.blackout().releasedNs());
+        return resume(scratch, faults);
+    }
+}
