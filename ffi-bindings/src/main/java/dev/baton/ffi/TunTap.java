@@ -10,7 +10,7 @@ import java.lang.foreign.MemorySegment;
  * {@code networking/tuntap.rst} and {@code linux/if_tun.h}. Each descriptor is one queue of a device.
  */
 @CHeader(value = {"sys/ioctl.h", "sys/socket.h", "linux/if.h", "linux/if_tun.h"},
-    mayLack = {"TUN_F_USO4", "TUN_F_USO6"})
+    mayLack = {"TUN_F_USO4", "TUN_F_USO6", "TUN_F_UDP_TUNNEL_GSO"})
 public final class TunTap {
     /** IP packets. */
     public static final int IFF_TUN = 0x1;
@@ -42,6 +42,8 @@ public final class TunTap {
     public static final int TUN_F_USO4 = 0x20;
     /** Since Linux 6.2. */
     public static final int TUN_F_USO6 = 0x40;
+    /** Since Linux 6.17. Takes a virtio-net header that is longer than 12 bytes. */
+    public static final int TUN_F_UDP_TUNNEL_GSO = 0x80;
 
     static final long TUNSETIFF = Ioctl.write('T', 202, Integer.BYTES);
     static final long TUNSETPERSIST = Ioctl.write('T', 203, Integer.BYTES);
