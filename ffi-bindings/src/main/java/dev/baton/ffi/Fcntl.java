@@ -7,11 +7,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
 /** fcntl(2), the raw call and its commands. */
-@CHeader("fcntl.h")
+@CHeader(value = "linux/fcntl.h", mayLack = "F_DUPFD_QUERY")
 final class Fcntl {
     static final int F_GETFD = 1;
     static final int F_GETFL = 3;
     static final int F_SETFL = 4;
+    static final int F_DUPFD_QUERY = 1027;
     static final int F_DUPFD_CLOEXEC = 1030;
     static final int F_ADD_SEALS = 1033;
     static final int F_GET_SEALS = 1034;

@@ -113,6 +113,16 @@ public final class FileIo {
         }
     }
 
+    /**
+     * Whether two descriptors are duplicates: one open file description, with its flags, its place, its waiting data.
+     *
+     * @throws SyscallException EINVAL where the kernel cannot be asked, which is before Linux 6.10
+     */
+    public static boolean isDuplicate(Fd a, Fd b) {
+        return SyscallException.check(
+            a.use(one -> b.use(other -> Fcntl.fcntl(one, Fcntl.F_DUPFD_QUERY, other))), "fcntl(F_DUPFD_QUERY)") != 0;
+    }
+
     /** Bytes of the file. */
     public static long size(Fd fd) {
         return Statx.size(fd);

@@ -6,7 +6,10 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
-/** The raw calls of socket(2), bind(2), listen(2), accept(2), connect(2), socketpair(2), getsockopt(2). */
+/**
+ * The raw calls of socket(2), bind(2), listen(2), accept(2), connect(2), socketpair(2), getsockname(2), getpeername(2),
+ * getsockopt(2), setsockopt(2).
+ */
 @CHeader({"sys/socket.h", "netinet/in.h"})
 final class Socket {
     static final int AF_INET = 2;
@@ -16,8 +19,10 @@ final class Socket {
     static final int SOCK_NONBLOCK = 0x800;
     static final int SOCK_CLOEXEC = 0x80000;
     static final int SOL_SOCKET = 1;
+    static final int SO_TYPE = 3;
     static final int SO_SNDBUF = 7;
     static final int SO_PEERCRED = 17;
+    static final int SO_DOMAIN = 39;
 
     private static final MethodHandle SOCKET = Native.function("socket", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
     private static final MethodHandle BIND = Native.function("bind", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT);
@@ -29,6 +34,12 @@ final class Socket {
         Native.function("socketpair", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
     private static final MethodHandle GETSOCKOPT =
         Native.function("getsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
+    private static final MethodHandle SETSOCKOPT =
+        Native.function("setsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT);
+    private static final MethodHandle GETSOCKNAME =
+        Native.function("getsockname", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
+    private static final MethodHandle GETPEERNAME =
+        Native.function("getpeername", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
 
     private Socket() {
     }
@@ -98,6 +109,35 @@ final class Socket {
         MemorySegment state = Native.state();
         try {
             return Native.result((int) GETSOCKOPT.invokeExact(state, fd, level, name, value, length), state);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
+    }
+
+    static int setOption(int fd, int level, int name, long value, int length) {
+        MemorySegment state = Native.state();
+        try {
+            return Native.result((int) SETSOCKOPT.invokeExact(state, fd, level, name, value, length), state);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
+    }
+
+    /** Leaves at {@code length} how long the address is, which is more than was stored where there was no room. */
+    static int name(int fd, long address, long length) {
+        MemorySegment state = Native.state();
+        try {
+            return Native.result((int) GETSOCKNAME.invokeExact(state, fd, address, length), state);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
+    }
+
+    /** {@link #name} of the other end; -ENOTCONN if there is none. */
+    static int peerName(int fd, long address, long length) {
+        MemorySegment state = Native.state();
+        try {
+            return Native.result((int) GETPEERNAME.invokeExact(state, fd, address, length), state);
         } catch (Throwable e) {
             throw Native.unexpected(e);
         }

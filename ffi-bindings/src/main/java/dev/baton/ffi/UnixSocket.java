@@ -25,6 +25,10 @@ public final class UnixSocket {
     /** Messages over a connection. */
     public static final int SEQPACKET = Socket.SOCK_SEQPACKET;
 
+    /** The domain of these sockets. */
+    @CName("AF_UNIX")
+    public static final int DOMAIN = SocketAddress.AF_UNIX;
+
     static final StructLayout UCRED = MemoryLayout.structLayout(
         JAVA_INT.withName("pid"), JAVA_INT.withName("uid"), JAVA_INT.withName("gid")).withName("ucred");
 
@@ -162,6 +166,114 @@ public final class UnixSocket {
                 ucred.get(JAVA_INT, UCRED.byteOffset(groupElement("uid"))),
                 ucred.get(JAVA_INT, UCRED.byteOffset(groupElement("gid"))));
         }
+    }
+
+    /**
+     * The domain of a socket, such as {@link #DOMAIN}.
+     *
+     * @throws SyscallException ENOTSOCK when the descriptor is no socket
+     */
+    public static int domain(Fd socket) {
+        return option(socket, Socket.SO_DOMAIN, "SO_DOMAIN");
+    }
+
+    /**
+     * The type of a socket, such as {@link #STREAM}.
+     *
+     * @throws SyscallException ENOTSOCK when the descriptor is no socket
+     */
+    public static int type(Fd socket) {
+        return option(socket, Socket.SO_TYPE, "SO_TYPE");
+    }
+
+    /** Whether a descriptor is a UNIX socket, over which descriptors can be passed. One that is no socket is not. */
+    public static boolean isUnix(Fd fd) {
+        return FileIo.isSocket(fd) && domain(fd) == DOMAIN;
+    }
+
+    /** Whether a descriptor is a socket, of whatever domain, that moves a stream of bytes. */
+    public static boolean isStream(Fd fd) {
+        return FileIo.isSocket(fd) && type(fd) == STREAM;
+    }
+
+    /** Whether a descriptor is a socket, of whatever domain, that moves messages without a connection. */
+    public static boolean isDatagram(Fd fd) {
+        return FileIo.isSocket(fd) && type(fd) == DGRAM;
+    }
+
+    /**
+     * Bytes that may wait to be received, with what the kernel needs to keep them; a datagram that is longer than this
+     * less 32 is refused with EMSGSIZE.
+     */
+    public static int sendBuffer(Fd socket) {
+        return option(socket, Socket.SO_SNDBUF, "SO_SNDBUF");
+    }
+
+    /**
+     * Sets {@link #sendBuffer(Fd)}, for all who share the socket. The kernel doubles the number, and without a word
+     * takes its limit, {@code net.core.wmem_max}, for one above it.
+     */
+    public static void sendBuffer(Fd socket, int bytes) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment value = arena.allocateFrom(JAVA_INT, bytes);
+            SyscallException.check(socket.use(fd -> Socket.setOption(
+                fd, Socket.SOL_SOCKET, Socket.SO_SNDBUF, value.address(), Integer.BYTES)), "setsockopt(SO_SNDBUF)");
+        }
+    }
+
+    /**
+     * A datagram socket that is connected to itself: what is written to it is read from it, in order and whole. It does
+     * not block. How much waits in it is limited by {@link #sendBuffer(Fd)} alone; {@code net.unix.max_dgram_qlen} is
+     * for others who write. There are none: the kernel gives the socket an abstract name for as long as it is open, and
+     * refuses with EPERM who is not its peer.
+     */
+    public static Fd loop() {
+        Fd socket = Socket.open(SocketAddress.AF_UNIX, DGRAM | Socket.SOCK_NONBLOCK);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment unnamed = SocketAddress.unnamed(arena);
+            SyscallException.check(socket.use(fd -> Socket.bind(fd, unnamed)), "bind(autobind)");
+            MemorySegment name = SocketAddress.ask(socket, arena, Socket::name, "getsockname");
+            SyscallException.check(socket.use(fd -> Socket.connect(fd, name)), "connect(itself)");
+            dropStrangers(socket);
+            return socket;
+        } catch (RuntimeException e) {
+            socket.close();
+            throw e;
+        }
+    }
+
+    /** Whether a descriptor is such a socket as {@link #loop()} makes, whoever made it. */
+    public static boolean isLoop(Fd fd) {
+        if (!isUnix(fd) || !isDatagram(fd)) {
+            return false;
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment name = SocketAddress.ask(fd, arena, Socket::name, "getsockname");
+            MemorySegment peer = SocketAddress.ask(fd, arena, Socket::peerName, "getpeername");
+            return SocketAddress.isAbstract(name) && name.mismatch(peer) == -1;
+        } catch (SyscallException e) {
+            if (e.errno() == Errno.ENOTCONN) {
+                return false;
+            }
+            throw e;
+        }
+    }
+
+    /** Between bind and connect anybody who guesses the name may write. */
+    private static void dropStrangers(Fd socket) {
+        long result;
+        do {
+            result = socket.use(fd -> FileIo.read(fd, Native.scratch(), Native.SCRATCH_BYTES));
+        } while (result >= 0 || result == -Errno.EINTR);
+    }
+
+    private static int option(Fd socket, int name, String text) {
+        long value = Native.scratch();
+        long length = value + Long.BYTES;
+        RawMemory.putInt(length, Integer.BYTES);
+        SyscallException.check(
+            socket.use(fd -> Socket.option(fd, Socket.SOL_SOCKET, name, value, length)), "getsockopt(" + text + ")");
+        return RawMemory.getInt(value);
     }
 
     private static boolean isSocket(Path path) {

@@ -92,4 +92,25 @@ class FileIoTest {
             assertThat(FileIo.isNonBlocking(a)).isFalse();
         }
     }
+
+    @Test
+    void tellsADuplicateFromASecondOpen() {
+        try (Fd one = FileIo.open("/dev/null", FileIo.O_RDWR, 0); Fd same = one.duplicate();
+            Fd second = FileIo.open("/dev/null", FileIo.O_RDWR, 0)) {
+            Machine.needs(canTellDuplicates(one), "a kernel that can compare descriptors");
+            assertThat(FileIo.isDuplicate(one, same)).isTrue();
+            assertThat(FileIo.isDuplicate(same, one)).isTrue();
+            assertThat(FileIo.isDuplicate(one, one)).isTrue();
+            assertThat(FileIo.isDuplicate(one, second)).isFalse();
+        }
+    }
+
+    private static boolean canTellDuplicates(Fd fd) {
+        try {
+            return FileIo.isDuplicate(fd, fd);
+        } catch (SyscallException e) {
+            assertThat(e.errno()).isEqualTo(Errno.EINVAL);
+            return false;
+        }
+    }
 }

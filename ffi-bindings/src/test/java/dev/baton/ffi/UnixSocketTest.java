@@ -3,9 +3,12 @@ package dev.baton.ffi;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -127,6 +130,69 @@ class UnixSocketTest {
         }
         try (Fd file = FileIo.open("/dev/null", FileIo.O_RDONLY, 0)) {
             assertThatThrownBy(() -> UnixSocket.peerCredentials(file)).hasMessageContaining("ENOTSOCK");
+        }
+    }
+
+    @Test
+    void tellsWhatASocketIs() {
+        Fd[] pair = UnixSocket.pair(UnixSocket.SEQPACKET);
+        try (Fd a = pair[0]; Fd b = pair[1]; Fd stream = UnixSocket.listen(path, UnixSocket.STREAM, 0600, 1);
+            Fd internet = Socket.open(Socket.AF_INET, Socket.SOCK_STREAM); Fd loop = UnixSocket.loop();
+            Fd file = FileIo.open("/dev/null", FileIo.O_RDONLY, 0)) {
+            assertThat(UnixSocket.domain(internet)).isEqualTo(Socket.AF_INET);
+            assertThat(UnixSocket.type(a)).isEqualTo(UnixSocket.SEQPACKET);
+            assertThat(List.of(a, b, stream, loop)).allMatch(UnixSocket::isUnix);
+            assertThat(List.of(internet, file)).noneMatch(UnixSocket::isUnix);
+            assertThat(List.of(stream, internet)).allMatch(UnixSocket::isStream);
+            assertThat(List.of(a, loop, file)).noneMatch(UnixSocket::isStream);
+            assertThat(UnixSocket.isDatagram(loop)).isTrue();
+            assertThat(List.of(a, stream, internet, file)).noneMatch(UnixSocket::isDatagram);
+            assertThatThrownBy(() -> UnixSocket.domain(file)).hasMessageContaining("getsockopt(SO_DOMAIN): ENOTSOCK");
+        }
+    }
+
+    @Test
+    void loopGivesBackWhatItWasGivenInOrder() {
+        try (Fd loop = UnixSocket.loop(); Mapping memory = Mapping.anonymous(8)) {
+            assertThat(FileIo.isNonBlocking(loop)).isTrue();
+            for (int length = 1; length <= 8; length++) {
+                RawMemory.putLong(memory.address(), length);
+                assertThat(FileIo.write(loop.value(), memory.address(), length)).isEqualTo(length);
+            }
+            for (int length = 1; length <= 8; length++) {
+                RawMemory.putLong(memory.address(), 0);
+                assertThat(FileIo.read(loop.value(), memory.address(), 8)).isEqualTo(length);
+                assertThat(RawMemory.getLong(memory.address())).isEqualTo(length);
+            }
+            assertThat(FileIo.read(loop.value(), memory.address(), 8)).isEqualTo(-Errno.EAGAIN);
+        }
+    }
+
+    @Test
+    void loopIsNobodyElsesPeer() {
+        try (Fd loop = UnixSocket.loop(); Fd stranger = Socket.open(Socket.AF_INET, Socket.SOCK_DGRAM);
+            Fd other = Socket.open(SocketAddress.AF_UNIX, UnixSocket.DGRAM); Arena arena = Arena.ofConfined()) {
+            MemorySegment name = SocketAddress.ask(loop, arena, Socket::name, "getsockname");
+            assertThat(other.use(fd -> Socket.connect(fd, name))).isEqualTo(-Errno.EPERM);
+            assertThat(UnixSocket.isLoop(loop)).isTrue();
+            assertThat(UnixSocket.isLoop(stranger)).isFalse();
+            assertThat(UnixSocket.isLoop(other)).as("not connected").isFalse();
+        }
+        Fd[] pair = UnixSocket.pair(UnixSocket.DGRAM);
+        try (Fd a = pair[0]; Fd b = pair[1]) {
+            assertThat(UnixSocket.isLoop(a)).as("neither end has a name").isFalse();
+            assertThat(UnixSocket.isLoop(b)).isFalse();
+        }
+    }
+
+    @Test
+    void sendBufferSaysHowLongADatagramMayBe() {
+        try (Fd loop = UnixSocket.loop(); Mapping memory = Mapping.anonymous(1 << 16)) {
+            UnixSocket.sendBuffer(loop, 8192);
+            assertThat(UnixSocket.sendBuffer(loop)).isEqualTo(16384);
+            assertThat(FileIo.write(loop.value(), memory.address(), 16384 - 31)).isEqualTo(-Errno.EMSGSIZE);
+            assertThat(FileIo.write(loop.value(), memory.address(), 16384 - 32)).isEqualTo(16384 - 32);
+            assertThat(FileIo.write(loop.value(), memory.address(), 1)).as("full").isEqualTo(-Errno.EAGAIN);
         }
     }
 }
