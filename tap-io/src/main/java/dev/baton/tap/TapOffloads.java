@@ -11,8 +11,9 @@ import java.util.StringJoiner;
  * an unfinished checksum (CSUM) and frames larger than the MTU that somebody else will cut (TSO, USO). What is written
  * to a TAP may use these headers at any time.
  *
- * <p>The kernel refuses a set that makes no sense with a bare EINVAL: everything needs CSUM, ECN needs TSO4 or TSO6,
- * and USO4 and USO6 come only as a pair. UFO is taken for the sake of old programs and does nothing since Linux 4.14.
+ * <p>The kernel refuses a set that makes no sense with a bare EINVAL: everything needs CSUM, ECN and TUNNEL
+ * need TSO4 or TSO6, and USO4 and USO6 come only as a pair. UFO is taken for the sake of old programs and does nothing
+ * since Linux 4.14.
  */
 public final class TapOffloads {
     /** UDP segmentation: the kernel knows the two flags only together. Linux 6.2 and later. */
@@ -21,9 +22,9 @@ public final class TapOffloads {
     private static final int TSO = TunTap.TUN_F_TSO4 | TunTap.TUN_F_TSO6;
     private static final int[] FLAGS = {
         TunTap.TUN_F_CSUM, TunTap.TUN_F_TSO4, TunTap.TUN_F_TSO6, TunTap.TUN_F_TSO_ECN, TunTap.TUN_F_UFO,
-        TunTap.TUN_F_USO4, TunTap.TUN_F_USO6
+        TunTap.TUN_F_USO4, TunTap.TUN_F_USO6, TunTap.TUN_F_UDP_TUNNEL_GSO
     };
-    private static final String[] NAMES = {"CSUM", "TSO4", "TSO6", "ECN", "UFO", "USO4", "USO6"};
+    private static final String[] NAMES = {"CSUM", "TSO4", "TSO6", "ECN", "UFO", "USO4", "USO6", "TUNNEL"};
     /** Smallest sets to try, each with what makes it valid; what comes first is a condition of what follows. */
     private static final int[] TRIALS = {
         TunTap.TUN_F_CSUM,
@@ -31,7 +32,8 @@ public final class TapOffloads {
         TunTap.TUN_F_CSUM | TunTap.TUN_F_TSO6,
         TunTap.TUN_F_CSUM | TunTap.TUN_F_TSO4 | TunTap.TUN_F_TSO_ECN,
         TunTap.TUN_F_CSUM | TunTap.TUN_F_UFO,
-        TunTap.TUN_F_CSUM | USO
+        TunTap.TUN_F_CSUM | USO,
+        TunTap.TUN_F_CSUM | TunTap.TUN_F_TSO4 | TunTap.TUN_F_UDP_TUNNEL_GSO
     };
 
     private TapOffloads() {
@@ -63,7 +65,7 @@ public final class TapOffloads {
         }
         int usable = wanted;
         if ((usable & TSO) == 0) {
-            usable &= ~TunTap.TUN_F_TSO_ECN;
+            usable &= ~(TunTap.TUN_F_TSO_ECN | TunTap.TUN_F_UDP_TUNNEL_GSO);
         }
         return (usable & USO) == USO ? usable : usable & ~USO;
     }
