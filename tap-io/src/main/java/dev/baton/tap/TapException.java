@@ -1,10 +1,12 @@
 package dev.baton.tap;
 
+import dev.baton.ffi.Fd;
 import dev.baton.ffi.SyscallException;
 
 /**
- * A TAP device could not be opened, adopted or changed. The message names the interface, what that means here, and the
- * call that the kernel refused: {@code TAP tap0: its only queue is taken ...: ioctl(TUNSETIFF): EBUSY (...)}.
+ * A TAP device, or a loopback in its place, could not be opened, taken over or changed. The message names the
+ * interface, what that means here, and the call that the kernel refused:
+ * {@code TAP tap0: its only queue is taken ...: ioctl(TUNSETIFF): EBUSY (...)}.
  */
 public final class TapException extends RuntimeException {
     private static final long serialVersionUID = 1L;
@@ -14,16 +16,39 @@ public final class TapException extends RuntimeException {
 
     /** What Baton itself refuses, without a failed call. */
     TapException(String device, String reason) {
-        super("TAP " + device + ": " + reason);
+        this("TAP", device, reason);
+    }
+
+    private TapException(String kind, String device, String reason) {
+        super(kind + " " + device + ": " + reason);
         this.device = device;
         this.errno = 0;
     }
 
     /** What the kernel refused. */
     TapException(String device, SyscallException cause, String reason) {
-        super("TAP " + device + ": " + reason + ": " + cause.getMessage(), cause);
+        this("TAP", device, cause, reason);
+    }
+
+    private TapException(String kind, String device, SyscallException cause, String reason) {
+        super(kind + " " + device + ": " + reason + ": " + cause.getMessage(), cause);
         this.device = device;
         this.errno = cause.errno();
+    }
+
+    /** What is wrong with a loopback. */
+    static TapException ofLoopback(String device, String reason) {
+        return new TapException("loopback", device, reason);
+    }
+
+    /** What the kernel refused to a loopback. */
+    static TapException ofLoopback(String device, SyscallException cause, String reason) {
+        return new TapException("loopback", device, cause, reason);
+    }
+
+    /** What is wrong with a socket that is to be a queue. */
+    static TapException ofSocket(String device, int index, Fd fd, String reason) {
+        return ofLoopback(device, "descriptor " + fd.value() + " for queue " + index + " " + reason);
     }
 
     /** The interface as the caller named it. */

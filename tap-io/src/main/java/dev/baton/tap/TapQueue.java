@@ -5,6 +5,7 @@ import dev.baton.ffi.Fd;
 import dev.baton.ffi.FileIo;
 import dev.baton.ffi.SyscallException;
 import dev.baton.ffi.TunTap;
+import dev.baton.ffi.UnixSocket;
 
 /**
  * One queue of a TAP device: a non-blocking descriptor of which each read takes one frame from the kernel and each
@@ -13,6 +14,8 @@ import dev.baton.ffi.TunTap;
  *
  * <p>A frame larger than the buffers given to a read is cut off <em>without an error</em>; only a result equal to the
  * capacity hints at it. Give room for {@link TapDevice#MAX_FRAME_BYTES} while segmentation offloads are on.
+ *
+ * <p>The other end may also be a datagram socket, see {@link #ofSocket}: the hot calls cannot tell.
  *
  * <p>One thread at a time reads, and one writes. Attach, detach and close are control calls, made while nobody does.
  */
@@ -25,15 +28,45 @@ public final class TapQueue implements AutoCloseable {
     private final String device;
     private final int index;
     private final Fd fd;
+    private final boolean ofKernel;
     private int fdValue;
     private boolean attached;
 
     TapQueue(String device, int index, Fd fd, boolean attached) {
+        this(device, index, fd, attached, true);
+    }
+
+    private TapQueue(String device, int index, Fd fd, boolean attached, boolean ofKernel) {
         this.device = device;
         this.index = index;
         this.fd = fd;
         this.fdValue = fd.value();
         this.attached = attached;
+        this.ofKernel = ofKernel;
+    }
+
+    /**
+     * A queue at whose other end is not the kernel's interface but whoever has the other end of a datagram socket: the
+     * same calls move the same frames, one datagram each. It begins attached; to attach or detach it is only noted.
+     *
+     * @param device name for reports
+     * @param index position in the device
+     * @param fd a datagram socket that has a peer and does not block; owned by the queue from now on
+     * @throws TapException when it is no such socket; it is still the caller's
+     */
+    public static TapQueue ofSocket(String device, int index, Fd fd) {
+        if (!UnixSocket.isDatagram(fd)) {
+            throw TapException.ofSocket(device, index, fd, "is no datagram socket");
+        }
+        if (!FileIo.isNonBlocking(fd)) {
+            throw TapException.ofSocket(device, index, fd,
+                "is blocking and would stop the agent: set O_NONBLOCK on it first");
+        }
+        return new TapQueue(device, index, fd, true, false);
+    }
+
+    String device() {
+        return device;
     }
 
     /** Position in the device as Baton counts it. The kernel renumbers its own queues when one is detached. */
@@ -92,6 +125,13 @@ public final class TapQueue implements AutoCloseable {
         if (attached == wanted) {
             return;
         }
+        if (ofKernel) {
+            attachInKernel(wanted);
+        }
+        attached = wanted;
+    }
+
+    private void attachInKernel(boolean wanted) {
         try {
             TunTap.setQueueAttached(fd, wanted);
         } catch (SyscallException e) {
@@ -100,7 +140,6 @@ public final class TapQueue implements AutoCloseable {
                     + (e.errno() == Errno.EINVAL ? ", the interface is not a multiqueue one" : ""));
             }
         }
-        attached = wanted;
     }
 
     /** Asks the kernel, for another holder of the same file description may have changed it. */
