@@ -23,6 +23,11 @@ final class TapAdopter {
     }
 
     static TapDevice adopt(List<Fd> descriptors, int probedOffloads, int offloads) {
+        return device(look(descriptors), probedOffloads, offloads);
+    }
+
+    /** The queues behind the descriptors, which stay the caller's until there is a device. */
+    static List<TapQueue> look(List<Fd> descriptors) {
         if (descriptors.isEmpty()) {
             throw new TapException(ADOPTED, "there is no descriptor to adopt");
         }
@@ -41,9 +46,14 @@ final class TapAdopter {
             }
             queues.add(new TapQueue(iff.name(), i, fd, (iff.flags() & TunTap.IFF_DETACH_QUEUE) == 0));
         }
-        Fd control = descriptors.getFirst();
-        return new TapDevice(first.name(), queues, (first.flags() & TunTap.IFF_MULTI_QUEUE) != 0,
-            new InterfaceScope(control, namespaceOf(first.name(), control)), probedOffloads, offloads);
+        return queues;
+    }
+
+    static TapDevice device(List<TapQueue> queues, int probedOffloads, int offloads) {
+        Fd control = queues.getFirst().fd();
+        TunTap.Iff iff = look(control, 0);
+        return new TapDevice(iff.name(), queues, (iff.flags() & TunTap.IFF_MULTI_QUEUE) != 0,
+            new InterfaceScope(control, namespaceOf(iff.name(), control)), probedOffloads, offloads);
     }
 
     private static TunTap.Iff look(Fd fd, int index) {

@@ -113,6 +113,26 @@ public final class TapDevice implements AutoCloseable {
         return TapAdopter.adopt(descriptors, probedOffloads, offloads);
     }
 
+    /**
+     * Takes over a device whose owner described it with {@link #state()}, perhaps in another process. As in
+     * {@link #adopt} the descriptors are only looked at, so that the former owner can go on if this one does not: a
+     * state that is not what the kernel says is refused, not made true.
+     *
+     * @param state its descriptors are owned by the device from now on; when it throws they are still the caller's
+     * @throws TapException which names the queue and the field that differs
+     */
+    public static TapDevice restore(TapState state) {
+        return TapRestorer.restore(state);
+    }
+
+    /**
+     * What somebody needs to take the device over: all queues, in order, detached ones too. The descriptors in it are
+     * borrowed, good until {@link #close()}; to send them over a socket duplicates them.
+     */
+    public TapState state() {
+        return TapRestorer.save(this);
+    }
+
     /** The interface's name as it was when the device was opened. */
     public String name() {
         return name;
@@ -126,6 +146,10 @@ public final class TapDevice implements AutoCloseable {
     /** One of the queues, from 0. */
     public TapQueue queue(int index) {
         return queues.get(index);
+    }
+
+    List<TapQueue> queues() {
+        return queues;
     }
 
     /** Whether the interface can have more than one queue, and its queues can be detached. */
