@@ -8,12 +8,13 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
 /**
- * Files and everything that reads like one: open(2), read(2), write(2), readv(2), fcntl(2), statx(2), ftruncate(2).
+ * Files and everything that reads like one: open(2), read(2), write(2), readv(2), fcntl(2), statx(2), ftruncate(2),
+ * lseek(2).
  *
  * <p>The four transfers are hot calls: they take a bare descriptor and addresses, return the number of bytes or the
  * negative errno, throw nothing and allocate nothing.
  */
-@CHeader("fcntl.h")
+@CHeader({"fcntl.h", "unistd.h"})
 public final class FileIo {
     public static final int O_RDONLY = 0;
     public static final int O_WRONLY = 1;
@@ -25,12 +26,16 @@ public final class FileIo {
     public static final int O_NONBLOCK = 0x800;
     public static final int O_CLOEXEC = 0x80000;
 
+    static final int SEEK_DATA = 3;
+    static final int SEEK_HOLE = 4;
+
     private static final MethodHandle OPEN = Native.variadic("open", 2, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT);
     private static final MethodHandle READ = Native.function("read", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
     private static final MethodHandle WRITE = Native.function("write", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
     private static final MethodHandle READV = Native.function("readv", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
     private static final MethodHandle WRITEV = Native.function("writev", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
     private static final MethodHandle FTRUNCATE = Native.function("ftruncate", JAVA_INT, JAVA_INT, JAVA_LONG);
+    private static final MethodHandle LSEEK = Native.function("lseek", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
 
     private FileIo() {
     }
@@ -133,6 +138,33 @@ public final class FileIo {
         return Statx.blockSize(fd);
     }
 
+    /** Bytes of storage that the file has been given; fewer than {@link #size} where it has holes. */
+    public static long allocatedBytes(Fd fd) {
+        return Statx.allocatedBytes(fd);
+    }
+
+    /**
+     * Where data begins, at this offset or after it. Moves the file position, which all share who share the open file
+     * description. A file system that cannot tell says that all is data.
+     *
+     * @return the offset in bytes; {@code -ENXIO} if there is nothing but a hole up to the end of the file
+     */
+    public static long seekData(Fd fd, long offset) {
+        long result = fd.use(file -> lseek(file, offset, SEEK_DATA));
+        return result == -Errno.ENXIO ? result : SyscallException.check(result, "lseek(SEEK_DATA)");
+    }
+
+    /**
+     * Where a hole begins, at this offset or after it; there is one at the end of every file. Otherwise like
+     * {@link #seekData}.
+     *
+     * @return the offset in bytes; {@code -ENXIO} if the file ends before the offset
+     */
+    public static long seekHole(Fd fd, long offset) {
+        long result = fd.use(file -> lseek(file, offset, SEEK_HOLE));
+        return result == -Errno.ENXIO ? result : SyscallException.check(result, "lseek(SEEK_HOLE)");
+    }
+
     /** Whether the descriptor is a socket. */
     public static boolean isSocket(Fd fd) {
         return Statx.isType(fd, Statx.S_IFSOCK);
@@ -161,6 +193,15 @@ public final class FileIo {
         MemorySegment state = Native.state();
         try {
             return Native.result((int) FTRUNCATE.invokeExact(state, fd, size), state);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
+    }
+
+    private static long lseek(int fd, long offset, int whence) {
+        MemorySegment state = Native.state();
+        try {
+            return Native.result((long) LSEEK.invokeExact(state, fd, offset, whence), state);
         } catch (Throwable e) {
             throw Native.unexpected(e);
         }

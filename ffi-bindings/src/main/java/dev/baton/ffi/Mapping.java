@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
@@ -113,10 +114,22 @@ public final class Mapping implements AutoCloseable {
 
     /** Tells the kernel about the use of the memory: one of {@code MADV_*}, see madvise(2). */
     public void advise(int advice) {
+        advise(0, length, advice);
+    }
+
+    /**
+     * {@link #advise(int)} about a part.
+     *
+     * @param offset first byte of the part, a multiple of {@link #pageSize()}
+     * @param bytes  its length
+     * @param advice {@code MADV_*}
+     */
+    public void advise(long offset, long bytes, int advice) {
         if (!isOpen()) {
             throw new IllegalStateException("the mapping was closed");
         }
-        SyscallException.check(madvise(address, length, advice), "madvise(" + advice + ")");
+        Objects.checkFromIndexSize(offset, bytes, length);
+        SyscallException.check(madvise(address + offset, bytes, advice), "madvise(" + advice + ")");
     }
 
     /** Unmaps the memory; the second and later calls do nothing. Nobody may use the address any more. */

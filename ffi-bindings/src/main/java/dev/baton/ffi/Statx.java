@@ -17,6 +17,7 @@ final class Statx {
     static final int AT_EMPTY_PATH = 0x1000;
     static final int STATX_TYPE = 0x1;
     static final int STATX_SIZE = 0x200;
+    static final int STATX_BLOCKS = 0x400;
     static final int S_IFMT = 0xf000;
     static final int S_IFSOCK = 0xc000;
     static final int S_IFREG = 0x8000;
@@ -32,8 +33,11 @@ final class Statx {
         MemoryLayout.paddingLayout(2),
         JAVA_LONG.withName("stx_ino"),
         JAVA_LONG.withName("stx_size"),
-        MemoryLayout.paddingLayout(208)).withName("statx");
+        JAVA_LONG.withName("stx_blocks"),
+        MemoryLayout.paddingLayout(200)).withName("statx");
 
+    /** What {@code stx_blocks} counts, whatever the file's block size is. */
+    private static final int BLOCK_BYTES = 512;
     private static final long MODE_OFFSET = STATX.byteOffset(groupElement("stx_mode"));
     private static final MethodHandle STATX_CALL =
         Native.function("statx", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG);
@@ -51,6 +55,13 @@ final class Statx {
     static long size(Fd fd) {
         try (Arena arena = Arena.ofConfined()) {
             return statx(arena, fd, STATX_SIZE).get(JAVA_LONG, STATX.byteOffset(groupElement("stx_size")));
+        }
+    }
+
+    static long allocatedBytes(Fd fd) {
+        try (Arena arena = Arena.ofConfined()) {
+            return BLOCK_BYTES
+                * statx(arena, fd, STATX_BLOCKS).get(JAVA_LONG, STATX.byteOffset(groupElement("stx_blocks")));
         }
     }
 

@@ -113,4 +113,26 @@ class FileIoTest {
             return false;
         }
     }
+
+    @Test
+    void tellsDataFromHoles() {
+        long page = Mapping.pageSize();
+        try (Fd fd = MemFd.create("holes", 8 * page); Mapping memory = Mapping.shared(fd, 0, 8 * page)) {
+            assertThat(FileIo.allocatedBytes(fd)).isZero();
+            assertThat(FileIo.seekData(fd, 0)).isEqualTo(-Errno.ENXIO);
+            RawMemory.putLong(memory.address() + 3 * page + 8, 1);
+            RawMemory.putLong(memory.address() + 4 * page, 1);
+            assertThat(FileIo.allocatedBytes(fd)).isEqualTo(2 * page);
+            assertThat(FileIo.seekData(fd, 0)).isEqualTo(3 * page);
+            assertThat(FileIo.seekHole(fd, 3 * page)).isEqualTo(5 * page);
+            assertThat(FileIo.seekData(fd, 5 * page)).isEqualTo(-Errno.ENXIO);
+            assertThat(FileIo.seekHole(fd, 9 * page)).isEqualTo(-Errno.ENXIO);
+        }
+        Fd[] pair = UnixSocket.pair(UnixSocket.STREAM);
+        try (Fd a = pair[0]; Fd b = pair[1]) {
+            assertThat(b.isOpen()).isTrue();
+            assertThatThrownBy(() -> FileIo.seekData(a, 0)).hasMessageStartingWith("lseek(SEEK_DATA): ESPIPE");
+            assertThatThrownBy(() -> FileIo.seekHole(a, 0)).hasMessageStartingWith("lseek(SEEK_HOLE): ESPIPE");
+        }
+    }
 }

@@ -82,4 +82,15 @@ class MappingTest {
             assertThatThrownBy(() -> MemFd.seal(fd, MemFd.F_SEAL_GROW)).hasMessageContaining("EPERM");
         }
     }
+
+    @Test
+    void advisesAboutAPart() {
+        long page = Mapping.pageSize();
+        try (Fd fd = MemFd.create("part", 8 * page); Mapping memory = Mapping.shared(fd, 0, 8 * page)) {
+            memory.advise(2 * page, page, Mapping.MADV_POPULATE_WRITE);
+            assertThat(FileIo.allocatedBytes(fd)).isEqualTo(page);
+            assertThatThrownBy(() -> memory.advise(8 * page, page, Mapping.MADV_POPULATE_WRITE))
+                .isInstanceOf(IndexOutOfBoundsException.class);
+        }
+    }
 }
