@@ -1,6 +1,7 @@
 package dev.baton.vhostuser;
 
 import dev.baton.ffi.Fd;
+import dev.baton.ffi.FileIo;
 
 /**
  * The back-end side of one vhost-user connection.
@@ -31,6 +32,11 @@ import dev.baton.ffi.Fd;
  * caller calls {@link #close}, which stops the rings through the device, unmaps the memory, closes every descriptor and
  * tells the device.
  *
+ * <p>A connection can change its process between two calls of {@link #onReadable}. The outgoing owner describes it
+ * ({@link #state}); the incoming one continues it over duplicates of the descriptors ({@link #restore}); once that one
+ * has taken over, the outgoing owner lets go ({@link #abandon}). Both exist for a while: only one may read the socket,
+ * and {@link #generation} tells whether a description still holds. Nothing of it is seen at the other end.
+ *
  * <p>Replies are small and a front end reads one before it asks again; one that does not, until the socket is full, is
  * cut off. Not thread-safe: one thread drives a connection.
  *
@@ -49,6 +55,9 @@ public final class BackendConnection implements AutoCloseable {
     private final BackendSession session;
     private final MessageReader reader = new MessageReader(new RequestSyntax());
     private final Message reply = new Message();
+    private long generation;
+    /** Whether a message has begun whose rest was still to come at the end of a call. */
+    private boolean partial;
     private boolean ended;
     private boolean closed;
 
@@ -62,6 +71,73 @@ public final class BackendConnection implements AutoCloseable {
         this.socket = socket;
         this.device = device;
         this.session = new BackendSession(device);
+    }
+
+    /**
+     * Continues a connection that another owner has described. The device is told first of the features, if any were
+     * acked, then of every virtqueue that was running, which goes on where its used ring stands. Memory that the guest
+     * has used is mapped with its pages. Nothing is sent, nothing is written to the guest's memory and nothing is set
+     * on any descriptor: as long as this connection does not read the socket and the device moves nothing, the other
+     * owner may go on.
+     *
+     * @param socket the connection's socket, or a duplicate; owned by the connection from now on, and closed on failure
+     * @param device what the back end does with it; what it offers now is what may have been acked
+     * @param state untrusted; every descriptor in it is the connection's from now on, and closed on failure
+     * @throws ProtocolException naming the field, the region, the ring or the partial message that cannot be, or the
+     *     device's failure. Virtqueues that were started by then are stopped; the device is not told of the end of a
+     *     connection that never was.
+     */
+    public static BackendConnection restore(Fd socket, BackendDevice device, SessionState state)
+        throws ProtocolException {
+        BackendConnection connection = null;
+        try {
+            connection = new BackendConnection(socket, device);
+            connection.takeUp(state);
+            return connection;
+        } catch (ProtocolException | RuntimeException e) {
+            socket.close();
+            try {
+                if (connection != null) {
+                    connection.session.close();
+                }
+                state.descriptors().forEach(Fd::close);
+            } catch (RuntimeException stuck) {
+                // The device does not let go of a ring: what that needs stays open.
+                e.addSuppressed(stuck);
+            }
+            throw e;
+        }
+    }
+
+    private void takeUp(SessionState state) throws ProtocolException {
+        if (!FileIo.isSocket(socket)) {
+            throw new ProtocolException(ErrorKind.SOCKET_FAILED, "the connection's descriptor is no socket");
+        }
+        try {
+            reader.restore(state.partialMessage(), state.partialDescriptors());
+        } catch (ProtocolException e) {
+            throw e.about("partial message");
+        }
+        partial = reader.isPartial();
+        session.restore(state);
+    }
+
+    /**
+     * Describes the connection for another owner. Not while {@link #onReadable} runs.
+     *
+     * @return descriptors in it are borrowed: they stay the connection's, until it handles another message
+     * @throws IllegalStateException if the connection has ended
+     */
+    public SessionState state() {
+        if (ended) {
+            throw new IllegalStateException("the connection has ended");
+        }
+        return session.state(reader.partialBytes(), reader.partialDescriptors());
+    }
+
+    /** Moves whenever what {@link #state} tells has changed, or may have. */
+    public long generation() {
+        return generation;
     }
 
     /** The socket, still owned by the connection. */
@@ -116,17 +192,43 @@ public final class BackendConnection implements AutoCloseable {
         }
     }
 
+    /**
+     * Lets go of a connection that another owner continues: closes every descriptor and unmaps the memory, and that is
+     * all. The device is not told, no virtqueue is stopped, nothing is sent; its agents have let go before. A later
+     * {@link #close}, or a second call, does nothing.
+     */
+    public void abandon() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        ended = true;
+        reader.close();
+        socket.close();
+        session.abandon();
+    }
+
     private boolean handleMessages() throws ProtocolException {
         for (int i = 0; i < MESSAGES_PER_CALL; i++) {
             try {
                 switch (reader.advance(socket)) {
                     case WAITING -> {
+                        if (reader.isPartial()) {
+                            generation++;
+                            partial = true;
+                        }
                         return true;
                     }
                     case END -> {
                         return false;
                     }
-                    case MESSAGE -> handle(reader.message());
+                    case MESSAGE -> {
+                        if (partial || changesState(reader.message())) {
+                            generation++;
+                            partial = false;
+                        }
+                        handle(reader.message());
+                    }
                 }
             } catch (ProtocolException e) {
                 tellFailure(e);
@@ -155,6 +257,12 @@ public final class BackendConnection implements AutoCloseable {
         } finally {
             message.clear();
         }
+    }
+
+    /** Requests that only ask do not. */
+    private static boolean changesState(Message message) {
+        Request request = Request.of(message.code());
+        return request == null || !request.replies() || request == Request.GET_VRING_BASE;
     }
 
     /** The front end waits for an answer: let it have one before the connection ends. */

@@ -110,10 +110,54 @@ final class BackendSession {
         }
     }
 
+    /** What there is to say about the session; the partial message is its reader's. */
+    SessionState state(byte[] partialMessage, List<Fd> partialDescriptors) {
+        return new SessionState(ackedFeatures, ackedProtocolFeatures, status, table.states(), rings.states(),
+            partialMessage, partialDescriptors);
+    }
+
+    /**
+     * Takes what another owner of the connection knew, on a session that has seen no message. Everything is checked and
+     * mapped before the device is told. After a failure the session is to be closed; it owns nothing of the state but
+     * the eventfds of rings, and those only if the device was told.
+     */
+    void restore(SessionState state) throws ProtocolException {
+        SessionCheck.session(state, offeredFeatures, offeredProtocolFeatures);
+        SessionCheck.rings(state.rings(), rings.count());
+        table = SessionCheck.map(state.regions());
+        List<RingLayout> layouts = SessionCheck.place(state.rings(), table.memory());
+        table.populate();
+        ackedFeatures = state.features();
+        ackedProtocolFeatures = state.protocolFeatures();
+        status = state.status();
+        try {
+            if (ackedFeatures != 0) {
+                device.featuresAcked(ackedFeatures & ~ProtocolFeatures.F_PROTOCOL_FEATURES);
+            }
+            rings.restore(state.rings(), layouts, table.memory(), ackedFeatures);
+        } catch (RuntimeException e) {
+            throw new ProtocolException(ErrorKind.DEVICE_FAILED, "restore: " + e, e);
+        } catch (InternalError e) {
+            throw new ProtocolException(ErrorKind.MEMORY_TRUNCATED, "restore: a ring's memory is gone", e);
+        }
+        // The table has duplicates of its own.
+        state.regions().forEach(region -> region.file().close());
+    }
+
+    /** Unmaps and closes all that another owner goes on with; no ring is stopped. */
+    void abandon() {
+        rings.closeDescriptors();
+        unmap();
+    }
+
     /** Stops every ring, then unmaps and closes all. Where the device cannot stop a ring, nothing is unmapped. */
     void close() {
         rings.stopAll();
         rings.closeDescriptors();
+        unmap();
+    }
+
+    private void unmap() {
         table.unmapExcept(MemoryTable.EMPTY);
         leaving.unmapExcept(table);
         table = MemoryTable.EMPTY;

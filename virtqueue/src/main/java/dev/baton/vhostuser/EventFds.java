@@ -6,6 +6,7 @@ import dev.baton.ffi.SyscallException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /** The descriptors for kick, call and err: agents read and write them, so they must be of a kind that never blocks. */
 final class EventFds {
@@ -25,14 +26,45 @@ final class EventFds {
      * blocking eventfd is made non-blocking, because its counter can be filled by who holds the other end.
      */
     static void check(Request request, Fd descriptor) throws ProtocolException {
+        checkKind(request.name(), descriptor);
+        try {
+            FileIo.setNonBlocking(descriptor, true);
+        } catch (SyscallException e) {
+            throw unusable(request.name(), e);
+        }
+    }
+
+    /**
+     * Refuses what is no eventfd, and one that blocks: another process uses it too, so that nothing is set on it here.
+     *
+     * @param what whose descriptor, for the message: {@code "ring 2: kick"}
+     */
+    static void checkShared(String what, @Nullable Fd descriptor) throws ProtocolException {
+        if (descriptor == null) {
+            return;
+        }
+        checkKind(what, descriptor);
+        try {
+            if (!FileIo.isNonBlocking(descriptor)) {
+                throw new ProtocolException(ErrorKind.RING_REFUSED, what + ": an eventfd that blocks");
+            }
+        } catch (SyscallException e) {
+            throw unusable(what, e);
+        }
+    }
+
+    private static void checkKind(String what, Fd descriptor) throws ProtocolException {
         try {
             String kind = Files.readSymbolicLink(OPEN_FILES.resolve("" + descriptor.value())).toString();
             if (!kind.equals(EVENTFD)) {
-                throw new ProtocolException(ErrorKind.RING_REFUSED, request + ": " + kind + " is no eventfd");
+                throw new ProtocolException(ErrorKind.RING_REFUSED, what + ": " + kind + " is no eventfd");
             }
-            FileIo.setNonBlocking(descriptor, true);
-        } catch (IOException | SyscallException e) {
-            throw new ProtocolException(ErrorKind.OUT_OF_RESOURCES, request + ": its descriptor: " + e.getMessage(), e);
+        } catch (IOException e) {
+            throw unusable(what, e);
         }
+    }
+
+    private static ProtocolException unusable(String what, Exception e) {
+        return new ProtocolException(ErrorKind.OUT_OF_RESOURCES, what + ": its descriptor: " + e.getMessage(), e);
     }
 }

@@ -37,6 +37,11 @@ final class MemoryTable {
 
     /** A region and what holds it. */
     private record Mapped(RegionDescription description, MemoryRegion region, Mapping mapping, Fd file) {
+        /** Where the mapping begins in the file. */
+        long fileStart() {
+            return description.fileOffset() - (region.hostAddress() - mapping.address());
+        }
+
         void release() {
             mapping.close();
             file.close();
@@ -95,6 +100,16 @@ final class MemoryTable {
 
     GuestMemory memory() {
         return memory;
+    }
+
+    /** Every region and its file, which the table still owns. */
+    List<RegionState> states() {
+        return regions.stream().map(mapped -> mapped.description.with(mapped.file)).toList();
+    }
+
+    /** Fills the page tables of what has pages; see {@link Population}. */
+    void populate() {
+        regions.forEach(mapped -> Population.populate(mapped.file, mapped.mapping, mapped.fileStart()));
     }
 
     boolean isEmpty() {

@@ -5,6 +5,9 @@ import dev.baton.ffi.Errno;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.SyscallException;
 import dev.baton.ffi.TruncatedControlException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
 
 /**
  * Puts messages together from a stream that may bring a byte at a time, stop anywhere, or end anywhere.
@@ -47,7 +50,7 @@ final class MessageReader implements AutoCloseable {
 
     /** Reads on; the message before has been cleared. */
     Progress advance(Fd socket) throws ProtocolException {
-        if (hasHeader() && receivedBytes == wholeBytes()) {
+        if (!isPartial()) {
             receivedBytes = 0;
         }
         while (receivedBytes < Message.HEADER_BYTES) {
@@ -67,6 +70,45 @@ final class MessageReader implements AutoCloseable {
         }
         syntax.checkWhole(message);
         return Progress.MESSAGE;
+    }
+
+    /** Whether a message has begun whose rest is still to come. */
+    boolean isPartial() {
+        return receivedBytes > 0 && !(hasHeader() && receivedBytes == wholeBytes());
+    }
+
+    /** What has come of a message whose rest is still to come; empty between two messages. */
+    byte[] partialBytes() {
+        return message.bytes().asSlice(0, isPartial() ? receivedBytes : 0).toArray(ValueLayout.JAVA_BYTE);
+    }
+
+    /** The descriptors that came with {@link #partialBytes}, still owned by the message. */
+    List<Fd> partialDescriptors() {
+        return List.copyOf(message.descriptors());
+    }
+
+    /**
+     * Goes on where another reader of the same stream left off. Nothing has been read yet.
+     *
+     * @param bytes what that one had, untrusted
+     * @param descriptors owned by the message from now on, whether it is refused or not
+     */
+    void restore(byte[] bytes, List<Fd> descriptors) throws ProtocolException {
+        message.descriptors().addAll(descriptors);
+        if (descriptors.size() > (bytes.length == 0 ? 0 : Message.MAX_DESCRIPTORS)) {
+            throw new ProtocolException(ErrorKind.DESCRIPTOR_COUNT,
+                descriptors.size() + " descriptors came with " + bytes.length + " bytes");
+        }
+        int copied = Math.min(bytes.length, Message.HEADER_BYTES + Message.MAX_BODY_BYTES);
+        MemorySegment.copy(bytes, 0, message.bytes(), ValueLayout.JAVA_BYTE, 0, copied);
+        receivedBytes = copied;
+        if (hasHeader()) {
+            syntax.checkHeader(message);
+            if (bytes.length >= wholeBytes()) {
+                throw new ProtocolException(ErrorKind.BODY_SIZE, message.name() + ": " + bytes.length
+                    + " bytes are not the beginning of a message of " + wholeBytes());
+            }
+        }
     }
 
     @Override

@@ -8,6 +8,7 @@ public final class ProtocolException extends Exception {
     private static final long serialVersionUID = 1L;
 
     private final ErrorKind kind;
+    private final String detail;
 
     /** An error of this kind; the message names the request. */
     public ProtocolException(ErrorKind kind, String message) {
@@ -23,6 +24,12 @@ public final class ProtocolException extends Exception {
     public ProtocolException(ErrorKind kind, String message, @Nullable Throwable cause) {
         super(kind.reason() + ": " + message, cause);
         this.kind = kind;
+        this.detail = message;
+    }
+
+    /** The same error, and what it happened to: {@code "region 1"}. */
+    ProtocolException about(String what) {
+        return new ProtocolException(kind, what + ": " + detail, this);
     }
 
     /** What went wrong. */

@@ -1,5 +1,7 @@
 package dev.baton.vhostuser;
 
+import dev.baton.ffi.Fd;
+
 /**
  * A memory region as a message describes it; nothing in it is checked yet.
  *
@@ -14,6 +16,11 @@ record RegionDescription(long guestAddress, long sizeBytes, long userAddress, lo
     static RegionDescription read(Message message, int offset) {
         return new RegionDescription(message.int64(offset), message.int64(offset + 8), message.int64(offset + 16),
             message.int64(offset + 24));
+    }
+
+    /** The region and its file. */
+    RegionState with(Fd file) {
+        return new RegionState(guestAddress, sizeBytes, userAddress, fileOffset, file);
     }
 
     void write(Message message, int offset) {

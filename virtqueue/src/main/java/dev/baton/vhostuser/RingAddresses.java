@@ -10,7 +10,7 @@ import dev.baton.virtqueue.VirtqueueLayout;
  * @param usedRing user address of the used ring
  * @param availableRing user address of the available ring
  */
-record RingAddresses(long descriptorTable, long usedRing, long availableRing) {
+public record RingAddresses(long descriptorTable, long usedRing, long availableRing) {
 
     /** The virtqueue in this memory, as host addresses that are wholly inside it. */
     VirtqueueLayout resolve(int index, int size, GuestMemory memory) throws ProtocolException {

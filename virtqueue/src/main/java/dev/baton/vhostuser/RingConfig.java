@@ -1,6 +1,7 @@
 package dev.baton.vhostuser;
 
 import dev.baton.ffi.EventFd;
+import dev.baton.ffi.Fd;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +20,16 @@ record RingConfig(int size, int base, @Nullable RingAddresses addresses, boolean
                   @Nullable EventFd call, @Nullable EventFd err, boolean enabled) {
 
     static final RingConfig INITIAL = new RingConfig(0, 0, null, false, null, null, null, false);
+
+    /** What another owner of the connection knew; the descriptors are its own from now on. */
+    static RingConfig of(RingState state) {
+        return new RingConfig(state.size(), state.base(), state.addresses(), state.kicked(), adopt(state.kick()),
+            adopt(state.call()), adopt(state.err()), state.enabled());
+    }
+
+    private static @Nullable EventFd adopt(@Nullable Fd descriptor) {
+        return descriptor == null ? null : EventFd.adopt(descriptor);
+    }
 
     /** Whether all has been said that a ring needs to run, but for the memory. */
     boolean complete() {

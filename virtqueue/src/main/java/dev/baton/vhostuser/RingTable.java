@@ -183,6 +183,34 @@ final class RingTable {
         }
     }
 
+    /** What there is to say about every ring. */
+    List<RingState> states() {
+        List<RingState> states = new ArrayList<>();
+        for (int index = 0; index < configs.length; index++) {
+            states.add(RingState.of(configs[index], running[index]));
+        }
+        return states;
+    }
+
+    /**
+     * Takes what another owner of the connection knew, all of it checked, and runs the rings that were running, as
+     * enabled as they were. Nothing has been said about any ring yet.
+     *
+     * @param layouts of the running ones in this memory
+     * @param acked the acked features, bit 30 included
+     */
+    void restore(List<RingState> states, List<RingLayout> layouts, GuestMemory mapped, long acked) {
+        memory = mapped;
+        features = acked;
+        for (int index = 0; index < configs.length; index++) {
+            configs[index] = RingConfig.of(states.get(index));
+        }
+        for (RingLayout ring : layouts) {
+            RingConfig config = configs[ring.index()];
+            run(ring.index(), ring.layout(), startingState(config.base(), ring.layout()), config.enabled());
+        }
+    }
+
     /** All rings are stopped and disabled, and what was said about them is forgotten. */
     void reset() {
         for (int index = 0; index < configs.length; index++) {
@@ -209,8 +237,9 @@ final class RingTable {
         }
     }
 
-    /** Closes every descriptor; no ring is running. */
+    /** Closes every descriptor and forgets the rings: none is running, or no longer here. */
     void closeDescriptors() {
+        Arrays.fill(running, false);
         for (int index = 0; index < configs.length; index++) {
             RingConfig config = configs[index];
             configs[index] = RingConfig.INITIAL;
@@ -241,7 +270,11 @@ final class RingTable {
     private void start(int index, VirtqueueLayout layout, @Nullable QueueState stopped) {
         RingConfig config = configs[index];
         boolean enabled = config.enabled() || (features & ProtocolFeatures.F_PROTOCOL_FEATURES) == 0;
-        QueueState state = stopped != null ? stopped : startingState(config.base(), layout);
+        run(index, layout, stopped != null ? stopped : startingState(config.base(), layout), enabled);
+    }
+
+    private void run(int index, VirtqueueLayout layout, QueueState state, boolean enabled) {
+        RingConfig config = configs[index];
         device.startRing(index, new Ring(layout, memory, features & ~ProtocolFeatures.F_PROTOCOL_FEATURES, state,
             config.kick(), config.call(), config.err(), enabled));
         configs[index] = config.withEnabled(enabled);

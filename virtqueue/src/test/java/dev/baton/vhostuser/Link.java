@@ -12,8 +12,8 @@ final class Link implements AutoCloseable {
     static final long MEMORY_BYTES = 1 << 20;
     static final int RING_SIZE = 64;
 
-    final RecordingDevice device;
-    final BackendConnection backEnd;
+    RecordingDevice device;
+    BackendConnection backEnd;
     final FrontEnd frontEnd;
     final FrontEndChannel channel;
     final SharedMemory memory = SharedMemory.create(0x10_0000, MEMORY_BYTES);
@@ -100,6 +100,15 @@ final class Link implements AutoCloseable {
         link.startRing(1);
         link.device.events.clear();
         return link;
+    }
+
+    /** Another owner continues the connection over duplicates of every descriptor, and the one before lets go. */
+    void handOver(RecordingDevice successor) throws ProtocolException {
+        BackendConnection continued = BackendConnection.restore(backEnd.socket().duplicate(), successor,
+            States.duplicate(backEnd.state()));
+        backEnd.abandon();
+        backEnd = continued;
+        device = successor;
     }
 
     int stopRing(int index) throws ProtocolException {

@@ -26,6 +26,8 @@ final class RecordingDevice implements BackendDevice {
     boolean disconnected;
     Runnable onMemoryChanged = () -> { };
     @Nullable RuntimeException failure;
+    /** The ring at which {@link #failure} strikes; -1: any. */
+    int failsToStart = -1;
     int failsToStop = -1;
 
     @Override
@@ -53,7 +55,7 @@ final class RecordingDevice implements BackendDevice {
 
     @Override
     public void startRing(int index, Ring ring) {
-        if (failure != null) {
+        if (failure != null && (failsToStart == -1 || failsToStart == index)) {
             throw failure;
         }
         events.add("start " + index + (ring.enabled() ? " enabled" : " disabled"));
