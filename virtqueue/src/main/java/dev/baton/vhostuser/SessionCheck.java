@@ -7,8 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What must hold of a {@link SessionState} before a session believes it: nothing that a front end could not have said to
- * this device by messages. Each refusal names the field, the region or the ring.
+ * What must hold of a {@link SessionState} before a session believes it: a front end could have said it to this device
+ * by messages. Each refusal names the field, the region or the ring.
  */
 final class SessionCheck {
     private static final int MAX_STATUS = 0xFF;
@@ -61,13 +61,20 @@ final class SessionCheck {
         if (ring.kick() != null && !ring.kicked()) {
             throw new ProtocolException(ErrorKind.RING_REFUSED, "a kick eventfd, and it was not kicked");
         }
-        if (ring.running() && (ring.size() == 0 || ring.addresses() == null || !ring.kicked())) {
-            throw new ProtocolException(ErrorKind.RING_REFUSED, "it runs without "
-                + (ring.size() == 0 ? "a size" : ring.addresses() == null ? "addresses" : "having been kicked"));
+        if (ring.running()) {
+            needs(ring.size() != 0, "a size");
+            needs(ring.addresses() != null, "addresses");
+            needs(ring.kicked(), "having been kicked");
         }
         EventFds.checkShared("kick", ring.kick());
         EventFds.checkShared("call", ring.call());
         EventFds.checkShared("err", ring.err());
+    }
+
+    private static void needs(boolean there, String what) throws ProtocolException {
+        if (!there) {
+            throw new ProtocolException(ErrorKind.RING_REFUSED, "it runs without " + what);
+        }
     }
 
     /** Maps the whole memory table, or nothing; the descriptors stay the caller's. */

@@ -22,6 +22,7 @@ import java.util.stream.Stream;
  * @param partialMessage the beginning of a message whose rest is still to come; empty between two messages
  * @param partialDescriptors the descriptors that came with it
  */
+@SuppressWarnings("ArrayRecordComponent") // copied in and out; nobody compares states
 public record SessionState(long features, long protocolFeatures, int status, List<RegionState> regions,
                            List<RingState> rings, byte[] partialMessage, List<Fd> partialDescriptors) {
 

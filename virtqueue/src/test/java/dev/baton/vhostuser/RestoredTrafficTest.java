@@ -20,7 +20,7 @@ class RestoredTrafficTest {
     private static final int FRAME_BYTES = 100;
     private static final int FRAMES_PER_OWNER = 7;
 
-    /** Serves until the front end goes; every few frames another owner takes over. Returns how many owners there were. */
+    /** Serves until the front end goes; every few frames another owner takes over. Returns how many there were. */
     private static CompletableFuture<Integer> serve(Fd socket) {
         CompletableFuture<Integer> result = new CompletableFuture<>();
         Thread.ofPlatform().daemon().start(() -> {
