@@ -118,6 +118,11 @@ public final class FileIo {
         }
     }
 
+    /** Whether two descriptors are of one file, however often that was opened: of one namespace, for instance. */
+    public static boolean isSameFile(Fd a, Fd b) {
+        return Statx.isSameFile(a, b);
+    }
+
     /**
      * Whether two descriptors are duplicates: one open file description, with its flags, its place, its waiting data.
      *

@@ -16,6 +16,7 @@ import java.lang.invoke.MethodHandle;
 final class Statx {
     static final int AT_EMPTY_PATH = 0x1000;
     static final int STATX_TYPE = 0x1;
+    static final int STATX_INO = 0x100;
     static final int STATX_SIZE = 0x200;
     static final int STATX_BLOCKS = 0x400;
     static final int S_IFMT = 0xf000;
@@ -34,11 +35,17 @@ final class Statx {
         JAVA_LONG.withName("stx_ino"),
         JAVA_LONG.withName("stx_size"),
         JAVA_LONG.withName("stx_blocks"),
-        MemoryLayout.paddingLayout(200)).withName("statx");
+        MemoryLayout.paddingLayout(80),
+        JAVA_INT.withName("stx_dev_major"),
+        JAVA_INT.withName("stx_dev_minor"),
+        MemoryLayout.paddingLayout(112)).withName("statx");
 
     /** What {@code stx_blocks} counts, whatever the file's block size is. */
     private static final int BLOCK_BYTES = 512;
     private static final long MODE_OFFSET = STATX.byteOffset(groupElement("stx_mode"));
+    private static final long INODE_OFFSET = STATX.byteOffset(groupElement("stx_ino"));
+    private static final long MAJOR_OFFSET = STATX.byteOffset(groupElement("stx_dev_major"));
+    private static final long MINOR_OFFSET = STATX.byteOffset(groupElement("stx_dev_minor"));
     private static final MethodHandle STATX_CALL =
         Native.function("statx", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG);
 
@@ -49,6 +56,17 @@ final class Statx {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment result = statx(arena, fd, STATX_TYPE);
             return (result.get(JAVA_SHORT, MODE_OFFSET) & S_IFMT) == type;
+        }
+    }
+
+    /** Whether two descriptors are of one file, which a number names within its device. */
+    static boolean isSameFile(Fd a, Fd b) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment one = statx(arena, a, STATX_INO);
+            MemorySegment other = statx(arena, b, STATX_INO);
+            return one.get(JAVA_LONG, INODE_OFFSET) == other.get(JAVA_LONG, INODE_OFFSET)
+                && one.get(JAVA_INT, MAJOR_OFFSET) == other.get(JAVA_INT, MAJOR_OFFSET)
+                && one.get(JAVA_INT, MINOR_OFFSET) == other.get(JAVA_INT, MINOR_OFFSET);
         }
     }
 

@@ -97,11 +97,23 @@ class FileIoTest {
     void tellsADuplicateFromASecondOpen() {
         try (Fd one = FileIo.open("/dev/null", FileIo.O_RDWR, 0); Fd same = one.duplicate();
             Fd second = FileIo.open("/dev/null", FileIo.O_RDWR, 0)) {
+            assertThat(FileIo.isSameFile(one, second)).isTrue();
             Machine.needs(canTellDuplicates(one), "a kernel that can compare descriptors");
             assertThat(FileIo.isDuplicate(one, same)).isTrue();
             assertThat(FileIo.isDuplicate(same, one)).isTrue();
             assertThat(FileIo.isDuplicate(one, one)).isTrue();
             assertThat(FileIo.isDuplicate(one, second)).isFalse();
+        }
+    }
+
+    @Test
+    void filesOfOneDirectoryAreNotTheSame() {
+        int flags = FileIo.O_RDWR | FileIo.O_CREAT;
+        try (Fd a = FileIo.open(directory.resolve("a").toString(), flags, 0600);
+            Fd b = FileIo.open(directory.resolve("b").toString(), flags, 0600);
+            Fd again = FileIo.open(directory.resolve("a").toString(), FileIo.O_RDONLY, 0)) {
+            assertThat(FileIo.isSameFile(a, b)).isFalse();
+            assertThat(FileIo.isSameFile(a, again)).isTrue();
         }
     }
 

@@ -46,7 +46,22 @@ final class TapAdopter {
             }
             queues.add(new TapQueue(iff.name(), i, fd, (iff.flags() & TunTap.IFF_DETACH_QUEUE) == 0));
         }
+        checkNamespaces(first.name(), descriptors);
         return queues;
+    }
+
+    /** Interfaces in two namespaces may have one name. */
+    private static void checkNamespaces(String name, List<Fd> descriptors) {
+        try (Fd home = namespaceOf(name, descriptors.getFirst())) {
+            for (int i = 1; i < descriptors.size(); i++) {
+                try (Fd other = namespaceOf(name, descriptors.get(i))) {
+                    if (home != null && other != null && !FileIo.isSameFile(home, other)) {
+                        throw refused(name, descriptors.get(i), i, "is a queue of another interface of this name, "
+                            + "in another network namespace");
+                    }
+                }
+            }
+        }
     }
 
     static TapDevice device(List<TapQueue> queues, int probedOffloads, int offloads) {
