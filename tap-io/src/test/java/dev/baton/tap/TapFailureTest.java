@@ -6,12 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import dev.baton.ffi.Errno;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.TunTap;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -24,13 +20,13 @@ class TapFailureTest {
     @BeforeEach
     void createNamespace() {
         namespace = TestNamespace.createOrSkip();
-        descriptorsBefore = descriptors();
+        descriptorsBefore = Descriptors.open();
     }
 
     @AfterEach
     void removeNamespace() {
         if (namespace != null) {
-            assertThat(descriptors()).as("open descriptors").isEqualTo(descriptorsBefore);
+            assertThat(Descriptors.open()).as("open descriptors").isEqualTo(descriptorsBefore);
             namespace.close();
         }
     }
@@ -67,12 +63,12 @@ class TapFailureTest {
     @Test
     void aSingleQueueInterfaceHasNoRoom() {
         try (TapDevice single = TapDevice.open(namespace.config("tap0").build())) {
-            long open = descriptors();
+            long open = Descriptors.open();
             assertThat(refusal(namespace.config("tap0").build(), Errno.EBUSY))
                 .startsWith("TAP tap0: a single-queue interface of this name is open in another place");
             assertThat(refusal(namespace.config("tap0").queues(2).build(), Errno.EINVAL))
                 .startsWith("TAP tap0: the interface exists as a single-queue TAP and 2 queues are wanted");
-            assertThat(descriptors()).isEqualTo(open);
+            assertThat(Descriptors.open()).isEqualTo(open);
             assertThat(TunTap.getIff(single.queue(0).fd()).flags() & TunTap.IFF_MULTI_QUEUE).isZero();
         }
     }
@@ -80,11 +76,11 @@ class TapFailureTest {
     @Test
     void moreQueuesThanTheKernelHas() {
         try (TapDevice most = TapDevice.open(namespace.config("tap0").queues(255).build())) {
-            long open = descriptors();
+            long open = Descriptors.open();
             assertThat(refusal(namespace.config("tap0").queues(2).build(), Errno.E2BIG))
                 .startsWith("TAP tap0: the kernel's limit of 256 queues, those of other processes counted, is reached"
                     + " after 1");
-            assertThat(descriptors()).isEqualTo(open);
+            assertThat(Descriptors.open()).isEqualTo(open);
             assertThat(most.headerBytes()).isEqualTo(12);
         }
     }
@@ -135,8 +131,9 @@ class TapFailureTest {
             TapConfig config = TapConfig.builder("bt-child").queues(Integer.parseInt(arguments[0])).up(true).build();
             refusalOf(TapConfig.builder("warm-up").networkNamespace("bt-no-such").build()); // loads classes
             String first = refusalOf(config);
-            long before = descriptors();
-            System.out.println(refusalOf(config).equals(first) && descriptors() == before ? first : "leaked: " + first);
+            long before = Descriptors.open();
+            boolean leaked = !refusalOf(config).equals(first) || Descriptors.open() != before;
+            System.out.println(leaked ? "leaked: " + first : first);
         }
 
         private static String refusalOf(TapConfig config) {
@@ -149,9 +146,9 @@ class TapFailureTest {
     }
 
     private void assertRefused(TapConfig config, int errno, String message) {
-        long before = descriptors();
+        long before = Descriptors.open();
         assertThat(refusal(config, errno)).startsWith(message);
-        assertThat(descriptors()).as("open descriptors").isEqualTo(before);
+        assertThat(Descriptors.open()).as("open descriptors").isEqualTo(before);
     }
 
     private static String refusal(TapConfig config, int errno) {
@@ -163,23 +160,5 @@ class TapFailureTest {
                 message[0] = e.getMessage();
             });
         return message[0];
-    }
-
-    /** How many TAP queues, sockets and namespaces are open: what opening can leak and the JVM does not open. */
-    private static long descriptors() {
-        try (Stream<Path> open = Files.list(Path.of("/proc/self/fd"))) {
-            return open.map(TapFailureTest::target).filter(target -> Stream.of("/dev/net/tun", "/dev/null", "socket:",
-                "net:").anyMatch(target::startsWith)).count();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    private static String target(Path link) {
-        try {
-            return Files.readSymbolicLink(link).toString();
-        } catch (IOException e) { // closed meanwhile
-            return "";
-        }
     }
 }
