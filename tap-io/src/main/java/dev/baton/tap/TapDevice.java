@@ -98,8 +98,8 @@ public final class TapDevice implements AutoCloseable {
 
     /**
      * Takes over queues that the caller holds already, all of one device. They are looked at (TUNGETIFF,
-     * TUNGETVNETHDRSZ, F_GETFL) and nothing is set on them. Which offloads the kernel takes, and which are on, cannot
-     * be asked: both are 0 until {@link #probeOffloads()} or {@link #setOffloads}.
+     * TUNGETVNETHDRSZ, TUNGETDEVNETNS, F_GETFL) and nothing is set on them. Which offloads the kernel takes, and which
+     * are on, cannot be asked: both are 0 until {@link #probeOffloads()} or {@link #setOffloads}.
      *
      * @param descriptors owned by the device from now on; when it throws they are still the caller's
      * @throws TapException when one is no TAP queue, is of another device, is blocking, or has no 12-byte header
