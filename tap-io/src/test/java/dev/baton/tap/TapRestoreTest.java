@@ -1,6 +1,7 @@
 package dev.baton.tap;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatNoException;
 
 import dev.baton.ffi.Fd;
@@ -25,7 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TapRestoreTest {
     private static final int OFFLOADS = TunTap.TUN_F_CSUM | TunTap.TUN_F_TSO4;
     private static final int FIRST_PORT = 4100;
-    private static final int FLOWS = 16;
+    private static final int FLOWS = 48;
     private static final int FRAMES = 240;
 
     private TestNamespace namespace;
@@ -36,6 +37,7 @@ class TapRestoreTest {
     @BeforeEach
     void createDevice() {
         namespace = TestNamespace.createOrSkip();
+        namespace.udp(4000).close(); // with the first one that is closed the JVM opens a socket for good
         descriptorsBefore = Descriptors.open();
         first = TapDevice.open(namespace.config("tap0").queues(3).mtu(4000).up(true).build());
         first.setOffloads(OFFLOADS);
@@ -165,15 +167,32 @@ class TapRestoreTest {
         }
     }
 
+    @Test
+    void aRefusalLeavesTheOffloadsOn() throws IOException {
+        TapState wrong = passed(first.state());
+        first.queue(2).attach(false);
+        assertThatExceptionOfType(TapException.class).isThrownBy(() -> TapDevice.restore(wrong).close())
+            .withMessageContaining("queue 2, enabled");
+        wrong.queues().forEach(queue -> queue.fd().close());
+
+        assertChecksumsAreLeftToTheReader(first);
+        first.setOffloads(0);
+        assertFlags(first, 0);
+    }
+
     /** With its offloads on, the reader is given datagrams whose checksum is not done. */
     private void assertChecksumsAreLeftToTheReader(TapDevice device) throws IOException {
+        assertFlags(device, 1); // VIRTIO_NET_HDR_F_NEEDS_CSUM
+    }
+
+    private void assertFlags(TapDevice device, int flags) throws IOException {
         try (FrameBuffer buffer = new FrameBuffer(2048)) {
             send();
             for (int i = 0; i < 3; i++) {
                 long result = buffer.read(device.queue(i));
                 if (device.queue(i).attached()) {
                     assertThat(result).isPositive();
-                    assertThat(buffer.bytes(result)[0]).as("VIRTIO_NET_HDR_F_NEEDS_CSUM").isEqualTo((byte) 1);
+                    assertThat(buffer.bytes(result)[0]).as("flags of the header").isEqualTo((byte) flags);
                 }
                 readAll(device.queue(i), buffer, FRAMES);
             }
