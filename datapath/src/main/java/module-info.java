@@ -7,4 +7,5 @@ module dev.baton.datapath {
     requires static org.jspecify;
 
     exports dev.baton.datapath;
+    exports dev.baton.handover;
 }
