@@ -1,0 +1,83 @@
+package dev.baton.handover;
+
+import dev.baton.ffi.Fd;
+import dev.baton.handover.sbe.FrontEndPortDecoder;
+import dev.baton.handover.sbe.FrontEndPortEncoder;
+import dev.baton.vhostuser.SessionState;
+
+/** The section FRONT_END; what belongs to the session is {@link SessionCodec}'s. */
+final class FrontEndCodec {
+    static final int MAX_QUEUE_PAIRS = 32_768;
+
+    private FrontEndCodec() {
+    }
+
+    static void send(HandoverChannel channel, FrontEndState state) throws HandoverException {
+        BodyWriter body = new BodyWriter();
+        FrontEndPortEncoder message = new FrontEndPortEncoder().wrap(body.begin(FrontEndPortEncoder.TEMPLATE_ID,
+            channel.versionOf(Section.FRONT_END), FrontEndPortEncoder.BLOCK_LENGTH), BodyWriter.START);
+        SessionState session = state.session();
+        message.queuePairs(state.queuePairs()).backendTransfer(BodyWriter.flag(state.backendTransfer()))
+            .listens(BodyWriter.flag(state.listens())).offloads(BodyWriter.flag(state.offloads()))
+            .firstQueueRecord(state.firstQueueRecord()).listener(body.descriptor(state.listener()))
+            .connection(body.descriptor(state.connection())).hasSession(BodyWriter.flag(session != null));
+        SessionCodec.writeBlock(message, session);
+        SessionCodec.writeGroups(message, body, session);
+        message.name(state.name()).socketPath(state.socketPath());
+        byte[] partial = session == null ? new byte[0] : session.partialMessage();
+        message.putPartialMessage(partial, 0, partial.length);
+        channel.send(Section.FRONT_END, Section.FRONT_END.label() + " " + state.name(), body.body(message.limit()),
+            body.descriptors());
+    }
+
+    static FrontEndState decode(Received received) throws HandoverException {
+        return BodyReader.decode(received, FrontEndCodec::read);
+    }
+
+    private static FrontEndState read(BodyReader body) throws HandoverException {
+        FrontEndPortDecoder message = new FrontEndPortDecoder().wrap(
+            body.begin(FrontEndPortDecoder.TEMPLATE_ID, FrontEndPortDecoder.BLOCK_LENGTH), BodyWriter.START,
+            FrontEndPortDecoder.BLOCK_LENGTH, body.version());
+        String name = nameAhead(body, message);
+        body.name(name);
+        int queuePairs = body.number("number of queue pairs", message.queuePairs(), 1, MAX_QUEUE_PAIRS);
+        boolean transfer = body.flag("backend-transfer", message.backendTransferRaw());
+        boolean listens = body.flag("listens", message.listensRaw());
+        boolean offloads = body.flag("offloads", message.offloadsRaw());
+        int firstQueueRecord = body.number("first queue record", message.firstQueueRecord(), 0, Integer.MAX_VALUE);
+        Fd listener = body.optional(message.listener(), DescriptorKind.SOCKET, "listening socket");
+        Fd connection = body.optional(message.connection(), DescriptorKind.SOCKET, "connection");
+        boolean hasSession = body.flag("has a session", message.hasSessionRaw());
+        if (listener != null && !listens) {
+            throw body.malformed("it does not listen, and has a listening socket");
+        }
+        if (hasSession && connection == null) {
+            throw body.malformed("it has a session without a connection");
+        }
+        SessionCodec.Groups groups = SessionCodec.readGroups(body, message, queuePairs);
+        message.skipName();
+        String path = body.text("socket path", message.socketPathLength(), message::getSocketPath);
+        byte[] partial = body.bytes("beginning of a message", message.partialMessageLength(),
+            SessionCodec.MAX_PARTIAL_BYTES, message::getPartialMessage);
+        body.end(message.limit());
+        if (!hasSession && !(groups.isEmpty() && partial.length == 0)) {
+            throw body.malformed("it has no session, but parts of one");
+        }
+        SessionState session = hasSession ? groups.session(body, message, partial) : null;
+        return new FrontEndState(name, queuePairs, transfer, path, listens, offloads, firstQueueRecord, listener,
+            connection, session);
+    }
+
+    /** The name stands behind the groups, and every error needs it. Leaves the decoder where it was. */
+    private static String nameAhead(BodyReader body, FrontEndPortDecoder message) throws HandoverException {
+        FrontEndPortDecoder.RegionsDecoder regions = message.regions();
+        message.limit(message.limit() + regions.count() * regions.actingBlockLength());
+        FrontEndPortDecoder.RingsDecoder rings = message.rings();
+        message.limit(message.limit() + rings.count() * rings.actingBlockLength());
+        FrontEndPortDecoder.PartialDescriptorsDecoder partial = message.partialDescriptors();
+        message.limit(message.limit() + partial.count() * partial.actingBlockLength());
+        String name = body.name("name", message.nameLength(), message::getName);
+        message.sbeRewind();
+        return name;
+    }
+}
