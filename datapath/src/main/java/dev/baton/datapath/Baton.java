@@ -91,6 +91,8 @@ final class Baton implements AutoCloseable {
             throw new DatapathException(known ? "a baton of version " + version + ", this Baton takes " + VERSION
                 : "this memory is no baton");
         }
+        // No page fault may come between two owners.
+        mapping.advise(0, SLOTS_START, Mapping.MADV_POPULATE_WRITE);
         return new Baton(fd, mapping);
     }
 
@@ -120,6 +122,9 @@ final class Baton implements AutoCloseable {
 
     void reserveSlots(int first, int count) {
         reserve(slots, SLOTS, first, count, "staging");
+        for (int i = first; i < first + count; i++) {
+            mapping.advise(SLOTS_START + (long) i * StagingSlot.BYTES, Mapping.pageSize(), Mapping.MADV_POPULATE_WRITE);
+        }
     }
 
     void freeLane(int index) {

@@ -1,9 +1,16 @@
 package dev.baton.datapath;
 
 import dev.baton.ffi.Fd;
+import dev.baton.handover.Edge;
+import dev.baton.handover.HandoverChannel;
+import dev.baton.handover.HandoverException;
+import dev.baton.handover.HandoverMessages;
+import dev.baton.handover.Hello;
+import dev.baton.handover.LaneConfirmation;
 import dev.baton.tap.TapDevice;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import org.agrona.CloseHelper;
 import org.agrona.concurrent.AgentRunner;
@@ -27,15 +34,22 @@ public final class Datapath implements AutoCloseable {
     private final AgentRunner conductorRunner;
     private final List<Port> ports = new ArrayList<>();
     private final List<Wiring> wirings = new ArrayList<>();
+    private final DatapathConfig config;
+    private final List<Runnable> changeListeners = new ArrayList<>();
+    private final List<Runnable> deferred = new ArrayList<>();
+    private long changes;
+    private long changesTold;
+    private boolean frozen;
     private boolean closed;
 
-    private Datapath(DatapathConfig config) {
+    private Datapath(DatapathConfig config, Baton baton, boolean pinned) {
+        this.config = config;
+        this.baton = baton;
         counters = new Counters(config.name());
-        baton = Baton.create(config.name());
         for (int i = 0; i < config.agentCount(); i++) {
             int cpu = config.cpus().isEmpty() ? -1 : config.cpus().get(i);
             AgentCounters agentCounters = new AgentCounters(counters, i, cpu);
-            agents.add(new DatapathAgent("baton-agent-" + i, cpu, agentCounters, this::memoryFaulted));
+            agents.add(new DatapathAgent("baton-agent-" + i, cpu, pinned, agentCounters, this::memoryFaulted));
         }
         conductor = new Conductor(this::tick);
         conductorRunner = new AgentRunner(NoOpIdleStrategy.INSTANCE, Datapath::report, null, conductor);
@@ -57,7 +71,15 @@ public final class Datapath implements AutoCloseable {
      * @throws DatapathException when memory, descriptors or a CPU of the configuration cannot be had
      */
     public static Datapath launch(DatapathConfig config) {
-        Datapath datapath = new Datapath(config);
+        return launch(new Datapath(config, Baton.create(config.name()), true));
+    }
+
+    /** Starts a datapath next to the owner of this baton, to relieve it. */
+    static Datapath launchIncoming(DatapathConfig config, Baton baton) {
+        return launch(new Datapath(config, baton, false));
+    }
+
+    private static Datapath launch(Datapath datapath) {
         AgentRunner.startOnThread(datapath.conductorRunner, Datapath::daemon);
         datapath.runners.forEach(runner -> AgentRunner.startOnThread(runner, Datapath::daemon));
         try {
@@ -85,6 +107,11 @@ public final class Datapath implements AutoCloseable {
         return add(config.name(), () -> TapPort.open(config, counters, baton));
     }
 
+    /** Adds a port that gives every frame back. */
+    public LoopbackPort add(LoopbackPortConfig config) {
+        return add(config.name(), () -> LoopbackPort.open(config, counters, baton));
+    }
+
     /** Adds a TAP device that the caller opened; the datapath closes it. */
     public TapPort add(String name, TapDevice device) {
         return add(name, () -> TapPort.adopt(name, device, counters, baton));
@@ -96,7 +123,7 @@ public final class Datapath implements AutoCloseable {
     }
 
     private <P extends Port> P add(String name, Supplier<P> creation) {
-        return conductor.call(() -> {
+        return change(() -> {
             if (find(name) != null) {
                 throw new DatapathException("there is a port " + name + " already");
             }
@@ -108,7 +135,7 @@ public final class Datapath implements AutoCloseable {
 
     /** Joins two ports that are not wired yet. */
     public Wire wire(Port a, Port b) {
-        return conductor.call(() -> {
+        return change(() -> {
             Wire wire = new Wire(a, b);
             refuseUnlessFree(a);
             refuseUnlessFree(b);
@@ -141,7 +168,7 @@ public final class Datapath implements AutoCloseable {
      * @throws DatapathException when it stays where it was, with the reason
      */
     public Blackout move(Port port, int pair, int agent) {
-        return conductor.call(() -> {
+        return change(() -> {
             if (agent < 0 || agent >= agents.size()) {
                 throw new DatapathException("there is no agent " + agent + ", they are 0 to " + (agents.size() - 1));
             }
@@ -157,7 +184,7 @@ public final class Datapath implements AutoCloseable {
 
     /** Takes a wire away. Frames that a guest has queued stay queued; its front-end is disconnected. */
     public void unwire(Wire wire) {
-        conductor.call(() -> {
+        change(() -> {
             Wiring wiring = wirings.stream().filter(candidate -> candidate.wire().equals(wire)).findFirst()
                 .orElseThrow(() -> new DatapathException("there is no wire " + wire));
             undo(wiring);
@@ -174,7 +201,7 @@ public final class Datapath implements AutoCloseable {
 
     /** Removes a port with its wire; the other ports go on. */
     public void remove(Port port) {
-        conductor.call(() -> {
+        change(() -> {
             if (!ports.contains(port)) {
                 throw new DatapathException("port " + port.name() + " does not belong to this datapath");
             }
@@ -223,20 +250,170 @@ public final class Datapath implements AutoCloseable {
         return counters.fd();
     }
 
+    // ---- handover
+
+    /**
+     * Hands this datapath over to another process, which calls {@link #takeOver} on the other end of the channel.
+     * Frames go on all the time but for the moment in which each lane changes its owner. Blocks for the whole of it;
+     * calls from other threads go on, but for those that would change what is handed over.
+     *
+     * @param channel a connected UNIX stream socket, closed by this call
+     * @param options global switch and profile must be those of the new owner
+     * @return when each lane changed its owner; this object is closed and nothing of it is this process's any more
+     * @throws HandoverException when it was not handed over, naming the section and the reason: nothing has changed
+     */
+    public List<LaneConfirmation> handOver(Fd channel, HandoverOptions options) throws HandoverException {
+        try (HandoverChannel open = HandoverChannel.over(channel, options.faults(), options.timeoutMs())) {
+            try {
+                options.faults().at(Edge.OUTGOING_ASKED);
+                Outgoing.check(this);
+                options.faults().at(Edge.OUTGOING_HELLO);
+                options.hello(Hello.Purpose.TAKEOVER).exchange(open, options.timeoutMs());
+                return new OutgoingHandover(this, open, options).run();
+            } catch (HandoverException e) {
+                HandoverMessages.refuse(open, e);
+                throw e;
+            }
+        }
+    }
+
+    /**
+     * Takes over the datapath of another process, which calls {@link #handOver} on the other end of the channel.
+     *
+     * @param channel a connected UNIX stream socket, closed by this call
+     * @param options global switch and profile must be those of the old owner
+     * @throws HandoverException when it was not taken over, naming the section and the reason; the old owner goes on
+     */
+    public static Takeover takeOver(Fd channel, HandoverOptions options) throws HandoverException {
+        long startedNs = System.nanoTime();
+        try (HandoverChannel open = HandoverChannel.over(channel, options.faults(), options.timeoutMs())) {
+            try (IncomingHandover incoming = new IncomingHandover(open, options, startedNs)) {
+                options.faults().at(Edge.INCOMING_ASK);
+                options.faults().at(Edge.INCOMING_HELLO);
+                options.hello(Hello.Purpose.TAKEOVER).exchange(open, options.timeoutMs());
+                return incoming.run();
+            } catch (HandoverException e) {
+                HandoverMessages.refuse(open, e);
+                throw e;
+            }
+        }
+    }
+
+    /** The process-wide owner of everything that is not a frame. */
+    Conductor conductor() {
+        return conductor;
+    }
+
+    DatapathConfig config() {
+        return config;
+    }
+
+    Baton baton() {
+        return baton;
+    }
+
+    Counters allCounters() {
+        return counters;
+    }
+
+    List<DatapathAgent> agents() {
+        return agents;
+    }
+
+    /** Ports, to be changed on the conductor's thread alone. */
+    List<Port> portList() {
+        return ports;
+    }
+
+    /** Wires at work, to be changed on the conductor's thread alone. */
+    List<Wiring> wirings() {
+        return wirings;
+    }
+
+    /** Changes something that a description of this datapath tells; refused while a handover is under way. */
+    private <T> T change(Callable<T> task) {
+        return conductor.call(() -> {
+            if (frozen) {
+                throw new DatapathException("a handover is under way: try again after it");
+            }
+            changes++;
+            return task.call();
+        });
+    }
+
+    /** Moves whenever a description of this datapath became out of date; conductor's thread. */
+    long changes() {
+        long all = changes;
+        for (Port port : ports) {
+            if (port instanceof VhostUserPort vhostUser) {
+                all += vhostUser.changes();
+            }
+        }
+        return all;
+    }
+
+    /** Runs the listener on the conductor's thread, soon after each change. */
+    void onChange(Runnable listener) {
+        conductor.call(() -> changeListeners.add(listener));
+    }
+
+    void removeChangeListener(Runnable listener) {
+        conductor.call(() -> changeListeners.remove(listener));
+    }
+
+    /** Nothing that a description tells changes from now on; frames go on. Returns {@link #changes}. */
+    long freeze() {
+        return conductor.call(() -> {
+            if (frozen) {
+                throw new DatapathException("another handover is under way");
+            }
+            frozen = true;
+            for (Port port : ports) {
+                if (port instanceof VhostUserPort vhostUser) {
+                    vhostUser.freeze();
+                }
+            }
+            return changes();
+        });
+    }
+
+    /** Goes on after {@link #freeze}, or begins to serve front-ends after a handover. */
+    void serve() {
+        conductor.call(() -> {
+            frozen = false;
+            for (Port port : ports) {
+                if (port instanceof VhostUserPort vhostUser) {
+                    vhostUser.serve();
+                }
+            }
+            deferred.forEach(Runnable::run);
+            deferred.clear();
+            return this;
+        });
+    }
+
     private void memoryFaulted(Lane lane, Transfer transfer) {
         conductor.post(() -> {
-            for (Port port : List.copyOf(ports)) {
-                if (port instanceof VhostUserPort vhostUser) {
-                    vhostUser.checkMemory();
-                }
-            }
-            for (Wiring wiring : wirings) {
-                if (wiring.lanes().contains(lane)) {
-                    DatapathAgent owner = wiring.owner(lane);
-                    owner.execute(() -> owner.unsuspend(lane, transfer));
-                }
+            if (frozen) {
+                deferred.add(() -> findMemoryFault(lane, transfer));
+            } else {
+                findMemoryFault(lane, transfer);
             }
         });
+    }
+
+    private void findMemoryFault(Lane lane, Transfer transfer) {
+        for (Port port : List.copyOf(ports)) {
+            if (port instanceof VhostUserPort vhostUser) {
+                vhostUser.checkMemory();
+            }
+        }
+        for (Wiring wiring : wirings) {
+            if (wiring.lanes().contains(lane)) {
+                DatapathAgent owner = wiring.owner(lane);
+                owner.execute(() -> owner.unsuspend(lane, transfer));
+            }
+        }
     }
 
     private void tick() {
@@ -245,17 +422,34 @@ public final class Datapath implements AutoCloseable {
                 vhostUser.tick();
             }
         }
+        if (!changeListeners.isEmpty() && changes() != changesTold) {
+            changesTold = changes();
+            List.copyOf(changeListeners).forEach(Runnable::run);
+        }
     }
 
     /** Disconnects every front-end, closes every port and ends the threads. Idempotent. */
     @Override
-    public synchronized void close() {
+    public void close() {
+        end(() -> List.copyOf(ports).forEach(this::removeNow));
+    }
+
+    /** Ends the threads and closes this process's descriptors and mappings: another owner has the datapath. */
+    void abandon() {
+        end(() -> {
+            agents.forEach(agent -> agent.execute(agent::dropLanes));
+            wirings.forEach(Wiring::release);
+            ports.forEach(Port::abandon);
+        });
+    }
+
+    private synchronized void end(Runnable ending) {
         if (closed) {
             return;
         }
         closed = true;
         conductor.call(() -> {
-            List.copyOf(ports).forEach(this::removeNow);
+            ending.run();
             return this;
         });
         agents.forEach(DatapathAgent::shutdown);

@@ -35,6 +35,7 @@ final class DatapathAgent implements Agent {
 
     private final String name;
     private final int cpu;
+    private final boolean pinned;
     private final AgentCounters counters;
     private final Lane.FaultListener memoryFaults;
     private final Queue<AgentCommand> commands = new SpscVarHandleArrayQueue<>(COMMANDS);
@@ -55,7 +56,14 @@ final class DatapathAgent implements Agent {
     private record Claim(Lane lane, CompletableFuture<Lane> done) {
     }
 
-    DatapathAgent(String name, int cpu, AgentCounters counters, Lane.FaultListener memoryFaults) {
+    /**
+     * An agent, to be run by a thread of its own.
+     *
+     * @param cpu    its CPU, -1: any
+     * @param pinned whether it starts there; one that is to relieve another agent on that CPU must not
+     */
+    DatapathAgent(String name, int cpu, boolean pinned, AgentCounters counters, Lane.FaultListener memoryFaults) {
+        this.pinned = pinned;
         this.memoryFaults = memoryFaults;
         this.name = name;
         this.cpu = cpu;
@@ -97,10 +105,7 @@ final class DatapathAgent implements Agent {
     /** Lets go of the lane as soon as a claimant looks at it; completed when it has. */
     CompletableFuture<Lane> release(Lane lane) {
         CompletableFuture<Lane> done = new CompletableFuture<>();
-        execute(() -> {
-            lane.beginRelease();
-            releases.add(new Release(lane, done));
-        });
+        execute(() -> beginRelease(lane, done));
         return done;
     }
 
@@ -116,11 +121,7 @@ final class DatapathAgent implements Agent {
     /** Takes the lane as soon as its owner lets go; completed after the first burst. */
     CompletableFuture<Lane> claim(Lane lane) {
         CompletableFuture<Lane> done = new CompletableFuture<>();
-        execute(() -> {
-            List<Claim> all = new ArrayList<>(List.of(claims));
-            all.add(new Claim(lane, done));
-            claims = all.toArray(Claim[]::new);
-        });
+        execute(() -> beginClaim(lane, done));
         return done;
     }
 
@@ -144,6 +145,18 @@ final class DatapathAgent implements Agent {
 
     // ---- on the agent's thread
 
+    void beginRelease(Lane lane, CompletableFuture<Lane> done) {
+        lane.beginRelease();
+        releases.add(new Release(lane, done));
+    }
+
+    void beginClaim(Lane lane, CompletableFuture<Lane> done) {
+        lane.beginClaim();
+        List<Claim> all = new ArrayList<>(List.of(claims));
+        all.add(new Claim(lane, done));
+        claims = all.toArray(Claim[]::new);
+    }
+
     void add(Lane lane) {
         List<Lane> all = new ArrayList<>(List.of(lanes));
         all.add(lane);
@@ -154,6 +167,16 @@ final class DatapathAgent implements Agent {
         List<Lane> all = new ArrayList<>(List.of(lanes));
         all.remove(lane);
         replaceLanes(all);
+    }
+
+    /** Touches no lane any more, whoever owns it. */
+    void dropLanes() {
+        for (Claim claim : claims) {
+            claim.lane.cancelClaim();
+        }
+        claims = new Claim[0];
+        releases.clear();
+        replaceLanes(List.of());
     }
 
     private void replaceLanes(List<Lane> all) {
@@ -175,8 +198,8 @@ final class DatapathAgent implements Agent {
     }
 
     /** Takes a lane whose owner is dead. */
-    void seize(Lane lane) {
-        lane.seize(scratch, memoryFaults);
+    void seize(Lane lane, long lastAliveNs) {
+        lane.seize(lastAliveNs, scratch, memoryFaults);
         add(lane);
     }
 
@@ -191,7 +214,9 @@ final class DatapathAgent implements Agent {
     public void onStart() {
         try {
             Sched.threadName(name);
-            pin();
+            if (pinned) {
+                pin();
+            }
             lastCycleNs = System.nanoTime();
             started.complete(null);
         } catch (SyscallException e) {
@@ -243,6 +268,9 @@ final class DatapathAgent implements Agent {
     }
 
     private int lookAtClaims() {
+        for (Claim claim : claims) {
+            claim.lane.stayWarm();
+        }
         for (int look = 0; look < LOOKS; look++) {
             for (Claim claim : claims) {
                 if (claim.lane.tryClaim()) {

@@ -33,7 +33,9 @@ final class Lane {
     /** After so long the two are taken never to run at a time, as on one CPU: any sign of life will do. */
     private static final long PATIENCE_NS = 50_000_000;
     private static final long ALIVE_NS = 20_000_000;
+    static final long MAY_LET_GO_MS = 40;
 
+    private final long patienceNs;
     private final int index;
     private final LaneRecord record;
     private final List<Transfer> transfers;
@@ -55,6 +57,12 @@ final class Lane {
      * @param index of its record in the baton
      */
     Lane(int index, LaneRecord record, List<Transfer> transfers) {
+        this(index, record, transfers, PATIENCE_NS);
+    }
+
+    /** A lane whose owner settles after so long for a claimant that does not run at the same time. */
+    Lane(int index, LaneRecord record, List<Transfer> transfers, long patienceNs) {
+        this.patienceNs = patienceNs;
         this.index = index;
         this.record = record;
         this.transfers = List.copyOf(transfers);
@@ -174,7 +182,7 @@ final class Lane {
         long nowNs = System.nanoTime();
         long beatAgeNs = nowNs - record.claimBeatNs();
         boolean looking = beatAgeNs < FRESH_NS
-            || (beatAgeNs < ALIVE_NS && nowNs - releasingSinceNs > PATIENCE_NS);
+            || (beatAgeNs < ALIVE_NS && nowNs - releasingSinceNs >= patienceNs);
         if (!looking) {
             return false;
         }
@@ -185,15 +193,35 @@ final class Lane {
 
     // ---- the claimant
 
+    /** The owner of this moment is the one that shall let go. */
+    void beginClaim() {
+        epoch = record.epoch();
+    }
+
     /** Says that somebody looks, and looks; true when the lane is this agent's from now on. */
     boolean tryClaim() {
         record.claimBeat(System.nanoTime());
         return record.epoch() == epoch + 1;
     }
 
-    /** Ends the claim without having got the lane. */
+    /**
+     * Does what {@link #resume} will do first, and changes nothing that the owner sees: a claimant that has not touched
+     * its queues for a while would wait for memory when it matters.
+     */
+    void stayWarm() {
+        for (VirtqueueEnd end : ends) {
+            end.stayWarm();
+        }
+    }
+
+    /** Ends the claim; the owner may have seen its last beat, and may let go for {@link #MAY_LET_GO_MS} yet. */
     void cancelClaim() {
         record.claimBeat(0);
+    }
+
+    /** Whether the owner has let go for this claimant, which has not taken it up. */
+    boolean released() {
+        return record.epoch() == epoch + 1;
     }
 
     /** The new owner's first act: queues resume where the old owner left them, one burst, one call to each driver. */
@@ -215,10 +243,10 @@ final class Lane {
     }
 
     /** Takes the lane of an owner that is known to be dead; its virtqueues recover from the guests' rings. */
-    int seize(ChainBurst scratch, FaultListener faults) {
+    int seize(long lastAliveNs, ChainBurst scratch, FaultListener faults) {
         ends.forEach(VirtqueueEnd::recover);
         epoch = record.epoch();
-        record.release(epoch, record.blackout().releasedNs());
+        record.release(epoch, lastAliveNs);
         return resume(scratch, faults);
     }
 }

@@ -76,12 +76,24 @@ public final class MemoryDriver implements AutoCloseable {
 
     /** Starts the device's side on both ends of the port. */
     void start(VirtqueueEnd rxEnd, VirtqueueEnd txEnd) {
+        rxEnd.enable(true);
+        rxEnd.start(deviceSide(txLayout), FEATURES, txKick, null);
+        txEnd.enable(true);
+        txEnd.start(deviceSide(rxLayout), FEATURES, rxKick, null);
+    }
+
+    /** Gets two ends ready that are to go on with what was started on two others. */
+    void prepare(VirtqueueEnd rxEnd, VirtqueueEnd txEnd) {
+        rxEnd.enable(true);
+        rxEnd.prepare(deviceSide(txLayout), FEATURES, txKick, null);
+        txEnd.enable(true);
+        txEnd.prepare(deviceSide(rxLayout), FEATURES, rxKick, null);
+    }
+
+    private SplitVirtqueue deviceSide(VirtqueueLayout layout) {
         GuestMemory guest = GuestMemory.of(List.of(
             new MemoryRegion(memory.address(), memory.length(), memory.address(), memory.address())));
-        rxEnd.enable(true);
-        rxEnd.start(new SplitVirtqueue(txLayout, guest, FEATURES, QueueState.FRESH), FEATURES, txKick, null);
-        txEnd.enable(true);
-        txEnd.start(new SplitVirtqueue(rxLayout, guest, FEATURES, QueueState.FRESH), FEATURES, rxKick, null);
+        return new SplitVirtqueue(layout, guest, FEATURES, QueueState.FRESH);
     }
 
     /**

@@ -20,6 +20,7 @@ final class Offloads {
     static final int ECN = 1 << 3;
     static final int USO4 = 1 << 4;
     static final int USO6 = 1 << 5;
+    static final int ALL = CSUM | TSO4 | TSO6 | ECN | USO4 | USO6;
 
     private static final int[] BITS = {CSUM, TSO4, TSO6, ECN, USO4, USO6};
     private static final int[] TUN = {TunTap.TUN_F_CSUM, TunTap.TUN_F_TSO4, TunTap.TUN_F_TSO6, TunTap.TUN_F_TSO_ECN,

@@ -3,13 +3,14 @@ package dev.baton.datapath;
 import dev.baton.tap.TapQueue;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A thing that frames enter and leave by. Its far side decides what kind it is: a vhost-user front-end, a TAP
  * interface of the kernel, or a driver in this process.
  */
-public abstract sealed class Port permits VirtqueuePort, TapPort {
+public abstract sealed class Port permits VirtqueuePort, BackendPort {
     private final String name;
     private final List<QueueCounters> counters;
     private final @Nullable DatapathAgent[] agents;
@@ -78,6 +79,11 @@ public abstract sealed class Port permits VirtqueuePort, TapPort {
     /** Which offloads frames may ask for that leave by this port: a set of {@link Offloads}. */
     abstract int takes();
 
+    /** What {@link #takes} can ever be, as things are on the far side. */
+    int couldTake() {
+        return takes();
+    }
+
     /** Which offloads frames can be made to ask for that enter by this port. */
     abstract int canGive();
 
@@ -99,6 +105,16 @@ public abstract sealed class Port permits VirtqueuePort, TapPort {
         give(newPeer == null ? Offloads.NONE : newPeer.takes());
     }
 
+    /** The switch of this device: whether the state of the back end that it is wired to may be transferred. */
+    boolean backendTransfer() {
+        return true;
+    }
+
+    /** Called when a port of an incoming owner is wired as it was: nothing is told to anybody. */
+    final void rewired(Port newPeer) {
+        peer = newPeer;
+    }
+
     final void assign(int pair, @Nullable DatapathAgent agent) {
         agents[pair] = agent;
     }
@@ -115,6 +131,17 @@ public abstract sealed class Port permits VirtqueuePort, TapPort {
             });
         }
     }
+
+    /** Adds to the counters what a former owner had counted. */
+    void carry(Map<String, Long> formerCounters) {
+        for (int pair = 0; pair < queuePairs(); pair++) {
+            QueueCounters carried = counters(pair);
+            atQuiescentPoint(pair, () -> carried.carry(formerCounters));
+        }
+    }
+
+    /** Closes this process's descriptors and mappings and nothing else: another owner goes on with the port. */
+    abstract void abandon();
 
     /** Stops all traffic of the port and frees what it holds; it is wired no more. */
     void close() {

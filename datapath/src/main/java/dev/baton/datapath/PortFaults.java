@@ -35,6 +35,12 @@ final class PortFaults {
         Objects.requireNonNull(counters.get(reason)).getAndAddRelease(1);
     }
 
+    /** Adds what a former owner had counted, by label. */
+    void carry(Map<String, Long> formerCounters) {
+        counters.values().forEach(counter ->
+            counter.getAndAddRelease(formerCounters.getOrDefault(counter.label(), 0L)));
+    }
+
     void free() {
         counters.values().forEach(AtomicCounter::close);
     }

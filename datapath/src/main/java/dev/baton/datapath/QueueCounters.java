@@ -2,6 +2,7 @@ package dev.baton.datapath;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.agrona.concurrent.status.AtomicCounter;
 
 /**
@@ -76,6 +77,13 @@ final class QueueCounters {
 
     void call() {
         add(Key.CALLS, 1);
+    }
+
+    /** Adds what a former owner had counted, by label. */
+    void carry(Map<String, Long> formerCounters) {
+        for (AtomicCounter counter : counters) {
+            counter.getAndAddRelease(formerCounters.getOrDefault(counter.label(), 0L));
+        }
     }
 
     void free() {

@@ -2,12 +2,14 @@ package dev.baton.datapath;
 
 import dev.baton.ffi.Mapping;
 import dev.baton.ffi.RawMemory;
+import dev.baton.tap.TapConfig;
 import dev.baton.tap.TapDevice;
 import dev.baton.tap.TapException;
 import dev.baton.tap.TapOffloads;
 import dev.baton.tap.TapQueue;
 import dev.baton.virtqueue.VirtioNetHeader;
 import java.nio.ByteBuffer;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,50 +18,42 @@ import org.jspecify.annotations.Nullable;
  * <p>The kernel spreads flows over all attached queues, so a queue whose wired queue pair takes no frames is detached;
  * queue 0 stays.
  */
-public final class TapPort extends Port {
+public final class TapPort extends BackendPort {
+    static final String KIND = "tap";
+
     /** An Ethernet frame of least length, without checksum. */
     private static final int ARP_FRAME = 60;
     private static final int ETHERTYPE_RARP = 0x8035;
     private static final int ETHERTYPE_IPV4 = 0x0800;
 
-    private final TapDevice device;
-    private final String options;
+    private final TapOptions options;
+    private @Nullable TapDevice device;
 
-    private final Baton baton;
-    private final int firstSlot;
-
-    private TapPort(String name, TapDevice device, String options, Counters counters, Baton baton) {
-        super(name, device.queueCount(), counters);
-        this.baton = baton;
-        this.firstSlot = allocateSlots();
+    private TapPort(String name, TapDevice device, TapOptions options, Counters counters, Baton baton) {
+        super(name, device.queueCount(), counters, baton);
+        this.options = options;
         this.device = device;
+    }
+
+    private TapPort(String name, int queuePairs, TapOptions options, Counters counters, Baton baton, int firstSlot) {
+        super(name, queuePairs, counters, baton, firstSlot);
         this.options = options;
     }
 
-    private int allocateSlots() {
-        try {
-            return baton.allocateSlots(queuePairs());
-        } catch (DatapathException e) {
-            super.close();
-            throw e;
-        }
-    }
-
     static TapPort open(TapPortConfig config, Counters counters, Baton baton) {
-        String netns = config.tap().networkNamespace();
-        try {
-            TapDevice device = TapDevice.open(config.tap());
-            return create(config.name(), device, netns == null ? "" : ",netns=" + netns, counters, baton);
-        } catch (TapException e) {
-            throw new DatapathException(String.valueOf(e.getMessage()), e);
-        }
+        return create(config.name(), openDevice(config.tap()), TapOptions.of(config.tap()), counters, baton);
     }
 
     static TapPort adopt(String name, TapDevice device, Counters counters, Baton baton) {
-        return create(name, device, "", counters, baton);
+        return create(name, device, new TapOptions(device.name(), null, false), counters, baton);
     }
 
-    private static TapPort create(String name, TapDevice device, String options, Counters counters, Baton baton) {
+    /** A port of an incoming owner, not set up yet. */
+    static TapPort postponed(String name, int queuePairs, String options, Counters counters, Baton baton, int slot) {
+        return new TapPort(name, queuePairs, TapOptions.parse(options), counters, baton, slot);
+    }
+
+    private static TapPort create(String name, TapDevice device, TapOptions options, Counters counters, Baton baton) {
         try {
             return new TapPort(name, device, options, counters, baton);
         } catch (DatapathException e) {
@@ -68,38 +62,85 @@ public final class TapPort extends Port {
         }
     }
 
+    private static TapDevice openDevice(TapConfig config) {
+        try {
+            return TapDevice.open(config);
+        } catch (TapException e) {
+            throw new DatapathException(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private TapDevice device() {
+        TapDevice present = device;
+        if (present == null) {
+            throw new IllegalStateException("port " + name() + " is not initialised");
+        }
+        return present;
+    }
+
     /** The name of the network interface. */
     public String interfaceName() {
-        return device.name();
+        return device().name();
+    }
+
+    @Override
+    public String kind() {
+        return KIND;
+    }
+
+    @Override
+    public boolean initialised() {
+        return device != null;
+    }
+
+    @Override
+    public void initialise() {
+        if (device == null) {
+            device = openDevice(options.config(queuePairs()));
+        }
+    }
+
+    @Override
+    public Optional<BackendTransfer> transfer() {
+        return Optional.of(new TapTransfer(this));
+    }
+
+    @Nullable TapDevice deviceIfPresent() {
+        return device;
+    }
+
+    /** The device that a transfer brought. */
+    void restored(TapDevice restored) {
+        device = restored;
+    }
+
+    @Override
+    String options() {
+        return options.text();
     }
 
     @Override
     public String describe() {
-        return "tap:" + name() + (name().equals(device.name()) ? "" : ",ifname=" + device.name())
-            + ",queues=" + queuePairs() + options;
+        return "tap:" + name() + (name().equals(options.ifname()) ? "" : ",ifname=" + options.ifname())
+            + ",queues=" + queuePairs() + (options.netns() == null ? "" : ",netns=" + options.netns());
     }
 
     @Override
     public String state() {
-        if (!device.exists()) {
+        if (!device().exists()) {
             return "the interface was deleted";
         }
         int attached = 0;
         for (int i = 0; i < queuePairs(); i++) {
-            attached += device.queue(i).attached() ? 1 : 0;
+            attached += device().queue(i).attached() ? 1 : 0;
         }
-        return (device.isUp() ? "up, " : "down, ") + attached + " of " + queuePairs() + " queues attached, offloads "
-            + TapOffloads.describe(device.offloads());
+        return (device().isUp() ? "up, " : "down, ") + attached + " of " + queuePairs()
+            + " queues attached, offloads " + TapOffloads.describe(device().offloads());
     }
 
     @Override
     TapQueue tapQueue(int pair) {
-        return device.queue(pair);
-    }
-
-    @Override
-    StagingSlot stagingSlot(int pair) {
-        return baton.slot(firstSlot + pair);
+        return device().queue(pair);
     }
 
     @Override
@@ -110,14 +151,14 @@ public final class TapPort extends Port {
 
     @Override
     int canGive() {
-        return Offloads.ofTun(device.probedOffloads());
+        return Offloads.ofTun(device().probedOffloads());
     }
 
     @Override
     void give(int offloads) {
-        int tunF = TapOffloads.usable(Offloads.toTun(offloads) & device.probedOffloads());
-        if (tunF != device.offloads()) {
-            unlessDeleted(() -> device.setOffloads(tunF));
+        int tunF = TapOffloads.usable(Offloads.toTun(offloads) & device().probedOffloads());
+        if (tunF != device().offloads()) {
+            unlessDeleted(() -> device().setOffloads(tunF));
         }
     }
 
@@ -126,7 +167,7 @@ public final class TapPort extends Port {
         try {
             setting.run();
         } catch (TapException e) {
-            if (device.exists()) {
+            if (device().exists()) {
                 throw e;
             }
         }
@@ -143,7 +184,7 @@ public final class TapPort extends Port {
     @Override
     void peerPairActive(int pair, boolean active) {
         if (pair > 0 && pair < queuePairs()) {
-            TapQueue queue = device.queue(pair);
+            TapQueue queue = device().queue(pair);
             unlessDeleted(() -> atQuiescentPoint(pair, () -> queue.attach(active)));
         }
     }
@@ -158,14 +199,21 @@ public final class TapPort extends Port {
         frame.put(mac).putInt(0).put(mac).putInt(0);
         try (Mapping memory = Mapping.anonymous(frame.capacity())) {
             RawMemory.copyFromArray(frame.array(), 0, memory.address(), frame.capacity());
-            device.queue(0).write(memory.address(), frame.capacity());
+            device().queue(0).write(memory.address(), frame.capacity());
         }
     }
 
     @Override
     void close() {
         super.close();
-        baton.freeSlots(firstSlot, queuePairs());
-        device.close();
+        abandon();
+    }
+
+    /** A TAP goes with its last descriptor, and the next owner has others. */
+    @Override
+    void abandon() {
+        if (device != null) {
+            device.close();
+        }
     }
 }

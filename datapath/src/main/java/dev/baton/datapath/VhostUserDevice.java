@@ -27,6 +27,8 @@ final class VhostUserDevice implements BackendDevice {
     private final VhostUserPortConfig config;
     private final @Nullable Running[] running;
     private long acked;
+    /** Another owner still runs the virtqueues: what both see is not touched, and nobody is told. */
+    private boolean preparing;
 
     /** A started virtqueue and what the conductor has to know of it. */
     private static final class Running {
@@ -45,6 +47,15 @@ final class VhostUserDevice implements BackendDevice {
         this.port = port;
         this.config = config;
         this.running = new Running[2 * config.queuePairs()];
+    }
+
+    /** From now until {@link #prepared} the connection is being restored, next to an owner that still uses it. */
+    void prepare() {
+        preparing = true;
+    }
+
+    void prepared() {
+        preparing = false;
     }
 
     long ackedFeatures() {
@@ -67,7 +78,9 @@ final class VhostUserDevice implements BackendDevice {
         long features = BASE_FEATURES | (config.queuePairs() > 1 ? Features.MQ : 0);
         Port peer = port.peer();
         if (config.offloads() && peer != null) {
-            features |= Offloads.hostFeatures(peer.takes()) | Offloads.guestFeatures(peer.canGive());
+            // What a guest acked once it keeps, whoever the guest at the other end is now.
+            int takes = preparing ? peer.couldTake() : peer.takes();
+            features |= Offloads.hostFeatures(takes) | Offloads.guestFeatures(peer.canGive());
         }
         return features;
     }
@@ -85,6 +98,9 @@ final class VhostUserDevice implements BackendDevice {
     @Override
     public void featuresAcked(long features) {
         acked = features;
+        if (preparing) {
+            return;
+        }
         givePeer(Offloads.takenByGuest(features));
     }
 
@@ -105,6 +121,11 @@ final class VhostUserDevice implements BackendDevice {
         Running started = new Running(queue, ring);
         running[index] = started;
         VirtqueueEnd end = end(index);
+        if (preparing) {
+            end.enable(started.enabled);
+            end.prepare(queue, ring.features(), ring.kick(), ring.call());
+            return;
+        }
         port.atQuiescentPoint(index / 2, () -> {
             end.enable(started.enabled);
             end.start(queue, ring.features(), ring.kick(), ring.call());

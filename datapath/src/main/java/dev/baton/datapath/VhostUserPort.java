@@ -2,13 +2,16 @@ package dev.baton.datapath;
 
 import dev.baton.ffi.Epoll;
 import dev.baton.ffi.Fd;
+import dev.baton.handover.FrontEndState;
 import dev.baton.vhostuser.BackendConnection;
 import dev.baton.vhostuser.ErrorKind;
 import dev.baton.vhostuser.ProtocolException;
+import dev.baton.vhostuser.SessionState;
 import dev.baton.virtqueue.VirtqueueFault;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +38,9 @@ public final class VhostUserPort extends VirtqueuePort {
     private @Nullable BackendConnection connection;
     private long connectionToken;
     private String lastProblem = "";
+    private boolean frozen;
+    /** Changes of connections that are gone. */
+    private long pastChanges;
 
     VhostUserPort(VhostUserPortConfig config, Counters counters, Baton baton, Conductor conductor) {
         super(config.name(), config.queuePairs(), counters, baton, conductor);
@@ -50,6 +56,70 @@ public final class VhostUserPort extends VirtqueuePort {
             super.close();
             throw e;
         }
+    }
+
+    /** A port that another owner still serves; {@link #restoreConnection} and {@link #serve} follow. */
+    VhostUserPort(FrontEndState state, Counters counters, Baton baton, Conductor conductor) {
+        super(state.name(), state.queuePairs(), counters, baton, conductor, state.firstQueueRecord());
+        this.config = new VhostUserPortConfig(state.name(), Path.of(state.socketPath()),
+            state.listens() ? SocketMode.SERVER : SocketMode.CLIENT, state.queuePairs(), state.offloads(),
+            state.backendTransfer());
+        this.conductor = conductor;
+        this.faults = new PortFaults(config.name(), counters);
+        this.device = new VhostUserDevice(this, config);
+        this.socket = new VhostUserSocket(config, conductor, this::connected);
+        socket.adopt(state.listener());
+        frozen = true;
+    }
+
+    /** All of the port that the next owner needs, its descriptors still this port's. */
+    FrontEndState save() {
+        BackendConnection served = connection;
+        return new FrontEndState(name(), queuePairs(), config.backendTransfer(), config.socket().toString(),
+            config.mode() == SocketMode.SERVER, config.offloads(), firstQueueRecord(), socket.listener(),
+            served == null ? null : served.socket(), served == null ? null : served.state());
+    }
+
+    /**
+     * Takes up the connection next to the owner that serves it: after the port is wired again, for what it may offer
+     * depends on the port at the other end.
+     */
+    void restoreConnection(Fd connected, SessionState session) throws ProtocolException {
+        device.prepare();
+        connection = BackendConnection.restore(connected, device, session);
+        device.prepared();
+    }
+
+    /** Moves whenever something changed that {@link #save} tells. */
+    long changes() {
+        BackendConnection served = connection;
+        return pastChanges + (served == null ? 0 : 1 + served.generation());
+    }
+
+    /** Reads no messages and takes no connection, until {@link #serve}. */
+    void freeze() {
+        frozen = true;
+        BackendConnection served = connection;
+        if (served != null) {
+            conductor.unwatch(served.socket(), connectionToken);
+        }
+        socket.pause();
+    }
+
+    /** Goes on after {@link #freeze}, or begins after a handover. */
+    void serve() {
+        frozen = false;
+        BackendConnection served = connection;
+        if (served != null) {
+            watch(served);
+        } else if (peer() != null) {
+            socket.resume();
+        }
+    }
+
+    @Override
+    boolean backendTransfer() {
+        return config.backendTransfer();
     }
 
     /** The path of the vhost-user socket. */
@@ -93,15 +163,21 @@ public final class VhostUserPort extends VirtqueuePort {
 
     /** Ten times a second: a client tries to connect. */
     void tick() {
-        socket.tick();
+        if (!frozen) {
+            socket.tick();
+        }
     }
 
     private void connected(Fd accepted) {
         BackendConnection accepting = new BackendConnection(accepted, device);
         connection = accepting;
-        connectionToken = conductor.watch(accepted, Epoll.IN | Epoll.RDHUP, events -> readable(accepting));
+        watch(accepting);
         socket.pause();
         LOG.log(Level.DEBUG, "{0}: front-end connected", name());
+    }
+
+    private void watch(BackendConnection served) {
+        connectionToken = conductor.watch(served.socket(), Epoll.IN | Epoll.RDHUP, events -> readable(served));
     }
 
     private void readable(BackendConnection readable) {
@@ -137,6 +213,7 @@ public final class VhostUserPort extends VirtqueuePort {
     private void disconnect() {
         BackendConnection gone = connection;
         if (gone != null) {
+            pastChanges = changes() + 1;
             connection = null;
             conductor.unwatch(gone.socket(), connectionToken);
             gone.close();
@@ -168,5 +245,20 @@ public final class VhostUserPort extends VirtqueuePort {
         socket.close();
         faults.free();
         super.close();
+    }
+
+    @Override
+    void carry(Map<String, Long> formerCounters) {
+        super.carry(formerCounters);
+        faults.carry(formerCounters);
+    }
+
+    @Override
+    void abandon() {
+        BackendConnection served = connection;
+        if (served != null) {
+            served.abandon();
+        }
+        socket.abandon();
     }
 }

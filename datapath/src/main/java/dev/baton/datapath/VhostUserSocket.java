@@ -36,6 +36,16 @@ final class VhostUserSocket implements AutoCloseable {
         this.connected = connected;
     }
 
+    /** Takes over a socket that another owner listens on; nothing is accepted before {@link #resume}. */
+    void adopt(@Nullable Fd listening) {
+        listener = listening;
+    }
+
+    /** The listening socket, still this object's; null for a client. */
+    @Nullable Fd listener() {
+        return listener;
+    }
+
     void open() {
         Path path = config.socket();
         int length = path.toString().getBytes(StandardCharsets.UTF_8).length;
@@ -120,6 +130,14 @@ final class VhostUserSocket implements AutoCloseable {
             } catch (SyscallException e) {
                 // Not there yet, or busy with another: the next tick tries again.
             }
+        }
+    }
+
+    /** Closes the descriptor alone: another owner listens on the same socket. */
+    void abandon() {
+        pause();
+        if (listener != null) {
+            listener.close();
         }
     }
 

@@ -89,6 +89,19 @@ final class VirtqueueEnd {
         resumed.disableNotifications();
     }
 
+    /** Reads the record as {@link #resume} will. */
+    void stayWarm() {
+        SplitVirtqueue prepared = queue;
+        if (prepared != null) {
+            try {
+                prepared.follow(record);
+            } catch (IllegalArgumentException e) {
+                // What resume makes of such a record is decided when it is due.
+                return;
+            }
+        }
+    }
+
     /** Makes the record one to resume from, after its owner died in the middle of a burst. */
     void recover() {
         SplitVirtqueue recovered = queue;

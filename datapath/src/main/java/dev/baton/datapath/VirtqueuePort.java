@@ -12,26 +12,52 @@ public abstract sealed class VirtqueuePort extends Port permits VhostUserPort, M
     private final Baton baton;
     private final int firstQueueRecord;
 
+    /** A new port. */
     VirtqueuePort(String name, int queuePairs, Counters counters, Baton baton, Conductor conductor) {
         super(name, queuePairs, counters);
         this.baton = baton;
-        this.firstQueueRecord = allocateQueues();
-        VirtqueueEnd.FaultListener listener = (end, fault) -> conductor.post(() -> faulted(end, fault));
-        for (int pair = 0; pair < queuePairs; pair++) {
-            rxEnds.add(new VirtqueueEnd(name + " transmitq " + pair, counters(pair),
-                baton.queue(firstQueueRecord + 2 * pair), listener));
-            txEnds.add(new VirtqueueEnd(name + " receiveq " + pair, counters(pair),
-                baton.queue(firstQueueRecord + 2 * pair + 1), listener));
-        }
-    }
-
-    private int allocateQueues() {
         try {
-            return baton.allocateQueues(2 * queuePairs());
+            firstQueueRecord = baton.allocateQueues(2 * queuePairs);
         } catch (DatapathException e) {
             super.close();
             throw e;
         }
+        makeEnds(conductor);
+    }
+
+    /** A port that another owner made, with queue records of its. */
+    VirtqueuePort(String name, int queuePairs, Counters counters, Baton baton, Conductor conductor,
+                  int firstQueueRecord) {
+        super(name, queuePairs, counters);
+        this.baton = baton;
+        this.firstQueueRecord = firstQueueRecord;
+        try {
+            baton.reserveQueues(firstQueueRecord, 2 * queuePairs);
+        } catch (DatapathException e) {
+            super.close();
+            throw e;
+        }
+        makeEnds(conductor);
+    }
+
+    private void makeEnds(Conductor conductor) {
+        VirtqueueEnd.FaultListener listener = (end, fault) -> conductor.post(() -> faulted(end, fault));
+        for (int pair = 0; pair < queuePairs(); pair++) {
+            rxEnds.add(new VirtqueueEnd(name() + " transmitq " + pair, counters(pair),
+                baton.queue(firstQueueRecord + 2 * pair), listener));
+            txEnds.add(new VirtqueueEnd(name() + " receiveq " + pair, counters(pair),
+                baton.queue(firstQueueRecord + 2 * pair + 1), listener));
+        }
+    }
+
+    final int firstQueueRecord() {
+        return firstQueueRecord;
+    }
+
+    /** Guests come and go, each with features of its own. */
+    @Override
+    final int couldTake() {
+        return Offloads.ALL;
     }
 
     /** A virtqueue broke the rules and does nothing more until it is started again; conductor's thread. */

@@ -1,5 +1,6 @@
 package dev.baton.datapath;
 
+import dev.baton.handover.LaneState;
 import dev.baton.tap.TapQueue;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -41,6 +42,29 @@ final class Wiring {
             agent.execute(() -> agent.add(added));
         }
         return wiring;
+    }
+
+    /**
+     * Makes the lanes of a wire whose lanes another owner still has.
+     *
+     * @throws DatapathException when the states do not fit the wire
+     */
+    static Wiring restore(Wire wire, Baton baton, List<DatapathAgent> agents, List<LaneState> states) {
+        if (states.size() != laneCount(wire)) {
+            throw new DatapathException("wire " + wire + " has " + laneCount(wire) + " lanes, not " + states.size());
+        }
+        Wiring wiring = new Wiring(wire, baton);
+        for (int lane = 0; lane < states.size(); lane++) {
+            LaneState state = states.get(lane);
+            baton.reserveLane(state.laneRecord());
+            wiring.addLane(lane, state.laneRecord(), agents.get(state.agent()));
+        }
+        return wiring;
+    }
+
+    /** What the next owner needs to make the same lanes. */
+    List<LaneState> save(List<DatapathAgent> agents) {
+        return lanes.stream().map(lane -> new LaneState(agents.indexOf(owner(lane)), lane.index())).toList();
     }
 
     static int laneCount(Wire wire) {
@@ -135,14 +159,29 @@ final class Wiring {
         return lane.blackout();
     }
 
+    /**
+     * Takes a lane whose owner is dead.
+     *
+     * @param lastAliveNs when the owner was seen alive last, see {@link Blackout}; 0: unknown
+     */
+    void seize(Lane lane, long lastAliveNs) {
+        DatapathAgent agent = owner(lane);
+        agent.execute(() -> agent.seize(lane, lastAliveNs));
+    }
+
     /** Takes the lanes from their agents; afterwards nobody touches the queues of either port. */
     void undo() {
         for (Lane lane : lanes) {
             DatapathAgent agent = owner(lane);
             agent.execute(() -> agent.remove(lane));
             assign(lanes.indexOf(lane), null);
-            lane.transfers().forEach(Transfer::release);
             baton.freeLane(lane.index());
         }
+        release();
+    }
+
+    /** Frees memory of the transfers; nobody runs them any more. */
+    void release() {
+        lanes.forEach(lane -> lane.transfers().forEach(Transfer::release));
     }
 }

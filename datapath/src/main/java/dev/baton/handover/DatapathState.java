@@ -24,4 +24,9 @@ public record DatapathState(String version, int pid, List<Integer> cpus, boolean
         cpus = List.copyOf(cpus);
         attachments = List.copyOf(attachments);
     }
+
+    /** How many agents there are: one for each CPU, or one that may run on any. */
+    public int agents() {
+        return Math.max(1, cpus.size());
+    }
 }

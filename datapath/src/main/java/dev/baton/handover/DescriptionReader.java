@@ -59,7 +59,7 @@ public final class DescriptionReader {
             port(next);
             next = channel.receive(timeoutMs, Section.FRONT_END, Section.BACK_END, Section.WIRES);
         }
-        List<WireState> wires = WiresCodec.decode(next, names, datapath.cpus().size());
+        List<WireState> wires = WiresCodec.decode(next, names, datapath.agents());
         long generation = HandoverMessages.awaitStep(channel, Section.END, timeoutMs);
         return new Description(datapath, ports, wires, generation);
     }

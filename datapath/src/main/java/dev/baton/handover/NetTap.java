@@ -1,6 +1,7 @@
 package dev.baton.handover;
 
 import dev.baton.ffi.Fd;
+import dev.baton.ffi.TunTap;
 import dev.baton.handover.sbe.MessageHeaderDecoder;
 import dev.baton.handover.sbe.NetTapDecoder;
 import dev.baton.handover.sbe.NetTapDeviceDecoder;
@@ -34,7 +35,9 @@ public final class NetTap {
         BodyWriter body = new BodyWriter();
         NetTapDeviceEncoder device = new NetTapDeviceEncoder().wrap(body.begin(NetTapDeviceEncoder.TEMPLATE_ID,
             schemaVersion, NetTapDeviceEncoder.BLOCK_LENGTH), BodyWriter.START);
-        device.probedOffloads(state.probedOffloads()).offloads(state.offloads());
+        // What a version has no field for, its peer does not hear of: the two must agree.
+        int known = schemaVersion >= NetTapEncoder.hasTunnelSinceVersion() ? ~0 : ~TunTap.TUN_F_UDP_TUNNEL_GSO;
+        device.probedOffloads(state.probedOffloads() & known).offloads(state.offloads());
         return new BackendBlob(state.queues().stream().map(queue -> encode(queue, schemaVersion)).toList(),
             body.body(device.limit()));
     }

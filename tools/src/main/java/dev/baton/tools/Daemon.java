@@ -82,7 +82,7 @@ final class Daemon implements AutoCloseable {
     private static Port add(Datapath datapath, PortSpec spec) {
         return switch (spec) {
             case PortSpec.VhostUser it -> datapath.add(new VhostUserPortConfig(it.name(), it.path(),
-                    it.listen() ? SocketMode.SERVER : SocketMode.CLIENT, it.queuePairs(), it.offloads()));
+                    it.listen() ? SocketMode.SERVER : SocketMode.CLIENT, it.queuePairs(), it.offloads(), true));
             case PortSpec.Tap it -> datapath.add(tap(it));
         };
     }

@@ -88,6 +88,15 @@ public final class SplitVirtqueue implements Virtqueue {
         keep(kept);
     }
 
+    /**
+     * Stands where the record stands, without keeping it: for the next owner, while the present one works.
+     *
+     * @throws IllegalArgumentException naming what is inconsistent in the record
+     */
+    public void follow(QueueRecord followed) {
+        goOnAt(followed.state());
+    }
+
     private void writeRecord() {
         if (record != 0) {
             QueueRecord.write(record, lastAvailIdx, usedIdx, signalledUsed, fault);

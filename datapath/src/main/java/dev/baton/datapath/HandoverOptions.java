@@ -1,0 +1,76 @@
+package dev.baton.datapath;
+
+import dev.baton.handover.Attachment;
+import dev.baton.handover.HandoverFaults;
+import dev.baton.handover.Hello;
+import java.util.List;
+
+/**
+ * How a handover is done; both owners have such options.
+ *
+ * @param version         of the program, for people
+ * @param backendTransfer the global switch: whether the state of back ends is transferred; the same on both sides
+ * @param profile         the compatibility profile; the same on both sides
+ * @param attachments     descriptors of the embedder's that travel with the datapath, such as its control socket
+ * @param timeoutMs       how long the peer may be silent
+ * @param rehearsals      how often the incoming owner rehearses the handover on rings of its own, to have its code
+ *     compiled; 0: not at all
+ * @param faults          faults to inject, for tests
+ */
+public record HandoverOptions(String version, boolean backendTransfer, String profile, List<Attachment> attachments,
+                              long timeoutMs, int rehearsals, HandoverFaults faults) {
+    /** The profile of this version. */
+    public static final String CURRENT_PROFILE = "";
+
+    private static final long TIMEOUT_MS = 10_000;
+    private static final int REHEARSALS = 30_000;
+
+    /** The list is copied. */
+    public HandoverOptions {
+        attachments = List.copyOf(attachments);
+    }
+
+    /** The global switch off, as in the series that this descends from; the profile of this version; no attachments. */
+    public static HandoverOptions defaults() {
+        return new HandoverOptions("", false, CURRENT_PROFILE, List.of(), TIMEOUT_MS, REHEARSALS, HandoverFaults.NONE);
+    }
+
+    /** These options with another version text. */
+    public HandoverOptions withVersion(String newVersion) {
+        return new HandoverOptions(newVersion, backendTransfer, profile, attachments, timeoutMs, rehearsals, faults);
+    }
+
+    /** These options with the global switch on or off. */
+    public HandoverOptions withBackendTransfer(boolean newBackendTransfer) {
+        return new HandoverOptions(version, newBackendTransfer, profile, attachments, timeoutMs, rehearsals, faults);
+    }
+
+    /** These options with another compatibility profile. */
+    public HandoverOptions withProfile(String newProfile) {
+        return new HandoverOptions(version, backendTransfer, newProfile, attachments, timeoutMs, rehearsals, faults);
+    }
+
+    /** These options with other attachments; the descriptors stay the caller's. */
+    public HandoverOptions withAttachments(List<Attachment> newAttachments) {
+        return new HandoverOptions(version, backendTransfer, profile, newAttachments, timeoutMs, rehearsals, faults);
+    }
+
+    /** These options with another timeout, milliseconds. */
+    public HandoverOptions withTimeoutMs(long newTimeoutMs) {
+        return new HandoverOptions(version, backendTransfer, profile, attachments, newTimeoutMs, rehearsals, faults);
+    }
+
+    /** These options with another number of rehearsals. */
+    public HandoverOptions withRehearsals(int newRehearsals) {
+        return new HandoverOptions(version, backendTransfer, profile, attachments, timeoutMs, newRehearsals, faults);
+    }
+
+    /** These options with faults to inject. */
+    public HandoverOptions withFaults(HandoverFaults newFaults) {
+        return new HandoverOptions(version, backendTransfer, profile, attachments, timeoutMs, rehearsals, newFaults);
+    }
+
+    Hello hello(Hello.Purpose purpose) {
+        return Hello.of(purpose, backendTransfer, profile, version);
+    }
+}

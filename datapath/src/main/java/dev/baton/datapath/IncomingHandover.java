@@ -1,0 +1,172 @@
+package dev.baton.datapath;
+
+import dev.baton.handover.Description;
+import dev.baton.handover.DescriptionReader;
+import dev.baton.handover.Edge;
+import dev.baton.handover.HandoverChannel;
+import dev.baton.handover.HandoverError;
+import dev.baton.handover.HandoverException;
+import dev.baton.handover.HandoverFaults;
+import dev.baton.handover.HandoverMessages;
+import dev.baton.handover.Received;
+import dev.baton.handover.Section;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The new owner's side of a handover between processes.
+ *
+ * <pre>
+ *   read ---> build ---> rehearse ---> wait ---> claim ---> serve ---> confirm
+ *  description                PREPARED   |  CLAIM    CLAIMING            CONFIRMED
+ *     ^                                  | a newer description
+ *     '----------------------------------'
+ * </pre>
+ */
+final class IncomingHandover implements AutoCloseable {
+    /** Warming code up competes with the traffic for the machine: it may take a while. */
+    private static final long PATIENCE_MS = 60_000;
+
+    private final HandoverChannel channel;
+    private final HandoverOptions options;
+    private final HandoverFaults faults;
+    private final long startedNs;
+    private @Nullable Description description;
+    private @Nullable Datapath datapath;
+    private long confirmedGeneration;
+
+    IncomingHandover(HandoverChannel channel, HandoverOptions options, long startedNs) {
+        this.channel = channel;
+        this.options = options;
+        this.faults = options.faults();
+        this.startedNs = startedNs;
+    }
+
+    /** Takes over from the peer, with whom the versions are agreed upon. */
+    Takeover run() throws HandoverException {
+        faults.at(Edge.INCOMING_DESCRIPTION);
+        prepare(DescriptionReader.read(channel, PATIENCE_MS));
+        faults.at(Edge.INCOMING_WARM);
+        Rehearsal.run(options.rehearsals());
+        while (true) {
+            faults.at(Edge.INCOMING_PREPARED);
+            HandoverMessages.sendStep(channel, Section.PREPARED, generation());
+            Received next = channel.receive(PATIENCE_MS, Section.CLAIM, Section.DATAPATH);
+            if (next.section() == Section.CLAIM) {
+                checkGeneration(next);
+                return claim();
+            }
+            prepare(DescriptionReader.readAfter(next, channel, PATIENCE_MS));
+        }
+    }
+
+    /** Builds the datapath of a description, in the place of an older one. */
+    void prepare(Description newer) throws HandoverException {
+        close();
+        datapath = Incoming.build(newer, options);
+        description = newer;
+        confirmedGeneration = newer.generation();
+    }
+
+    private long generation() {
+        return Objects.requireNonNull(description).generation();
+    }
+
+    private void checkGeneration(Received claim) throws HandoverException {
+        long claimed = HandoverMessages.generation(claim);
+        if (claimed != generation()) {
+            throw new HandoverException(Section.CLAIM.label(), HandoverError.MALFORMED,
+                "it is about generation " + claimed + ", not " + generation());
+        }
+    }
+
+    private Takeover claim() throws HandoverException {
+        Datapath taken = Objects.requireNonNull(datapath);
+        LaneClaims claims = LaneClaims.of(taken);
+        long askedNs = System.nanoTime();
+        faults.at(Edge.INCOMING_CLAIMING);
+        HandoverMessages.sendStep(channel, Section.CLAIMING, generation());
+        int recovered = await(claims);
+        faults.at(Edge.INCOMING_CLAIMED);
+        Takeover takeover = settle(taken, claims, askedNs, recovered);
+        confirm(claims);
+        return takeover;
+    }
+
+    /** Waits until all lanes are here; returns how many of them had to be taken from a dead owner. */
+    private int await(LaneClaims claims) throws HandoverException {
+        HandoverException problem;
+        try {
+            HandoverMessages.awaitStep(channel, Section.SWITCHED, generation(), 2 * options.timeoutMs());
+            claims.awaitAll(options.timeoutMs());
+            return 0;
+        } catch (HandoverException e) {
+            problem = e;
+        }
+        try (Fence fence = Fence.of(channel.peerPid())) {
+            boolean gone = problem.kind() == HandoverError.PEER_GONE;
+            if (gone && fence.hasEnded(Fence.DEATH_TIMEOUT_MS)) {
+                return claims.seizeLeft();
+            }
+            if (claims.giveUp()) {
+                throw problem;
+            }
+            // Some lanes are here, some are with an owner that says nothing any more.
+            fence.end();
+            return claims.seizeLeft();
+        }
+    }
+
+    /** Ends the claims and lets the datapath go, or takes it as it stands when its owner is dead: for a standby. */
+    Takeover seize() {
+        Datapath taken = Objects.requireNonNull(datapath);
+        LaneClaims claims = LaneClaims.none(taken);
+        long askedNs = System.nanoTime();
+        int recovered = claims.seizeLeft();
+        return settle(taken, claims, askedNs, recovered);
+    }
+
+    /** The lanes run here: front-ends are served, counters go on, agents move to their CPUs. */
+    private Takeover settle(Datapath taken, LaneClaims claims, long askedNs, int recovered) {
+        Description from = Objects.requireNonNull(description);
+        taken.serve();
+        Map<String, Long> counters = CountersSnapshot.values(from.datapath().counters());
+        taken.conductor().call(() -> {
+            taken.portList().forEach(port -> port.carry(counters));
+            taken.agents().forEach(agent -> agent.execute(agent::pin));
+            return this;
+        });
+        from.datapath().counters().close();
+        HandoverReport report = new HandoverReport(claims.blackouts(), askedNs - startedNs,
+            Carried.of(from.ports(), from.wires(), from.datapath().attachments()), from.datapath().pid(), recovered);
+        datapath = null;
+        description = null;
+        return new Takeover(taken, from.datapath().attachments(), report);
+    }
+
+    private void confirm(LaneClaims claims) {
+        try {
+            faults.at(Edge.INCOMING_CONFIRM);
+            HandoverMessages.sendConfirmed(channel, confirmedGeneration, claims.confirmations());
+        } catch (HandoverException e) {
+            // Nobody is left who wanted to know.
+            return;
+        }
+    }
+
+    /** Lets a datapath go that was built and not taken. */
+    @Override
+    public void close() {
+        Datapath built = datapath;
+        if (built != null) {
+            datapath = null;
+            built.abandon();
+        }
+        Description read = description;
+        if (read != null) {
+            description = null;
+            read.close();
+        }
+    }
+}

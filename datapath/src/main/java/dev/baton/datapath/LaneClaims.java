@@ -1,0 +1,110 @@
+package dev.baton.datapath;
+
+import dev.baton.handover.HandoverError;
+import dev.baton.handover.HandoverException;
+import dev.baton.handover.LaneConfirmation;
+import dev.baton.handover.Section;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
+
+/** An incoming datapath's claims to all of its lanes. */
+final class LaneClaims {
+    private final Datapath datapath;
+    private final List<Lane> lanes = new ArrayList<>();
+    private final List<Wiring> wirings = new ArrayList<>();
+    private final List<CompletableFuture<Lane>> claims = new ArrayList<>();
+
+    private LaneClaims(Datapath datapath) {
+        this.datapath = datapath;
+        for (Wiring wiring : datapath.wirings()) {
+            for (Lane lane : wiring.lanes()) {
+                lanes.add(lane);
+                wirings.add(wiring);
+            }
+        }
+    }
+
+    /** The agents claim every lane from now on. */
+    static LaneClaims of(Datapath datapath) {
+        return datapath.conductor().call(() -> {
+            LaneClaims all = new LaneClaims(datapath);
+            for (int i = 0; i < all.lanes.size(); i++) {
+                Lane lane = all.lanes.get(i);
+                all.claims.add(all.wirings.get(i).owner(lane).claim(lane));
+            }
+            return all;
+        });
+    }
+
+    /** No claim yet: the owner is dead. */
+    static LaneClaims none(Datapath datapath) {
+        return datapath.conductor().call(() -> {
+            LaneClaims all = new LaneClaims(datapath);
+            all.lanes.forEach(lane -> all.claims.add(new CompletableFuture<>()));
+            return all;
+        });
+    }
+
+    /** Waits until the agents have taken every lane; their owner has let go of all. */
+    void awaitAll(long timeoutMs) throws HandoverException {
+        try {
+            CompletableFuture.allOf(claims.toArray(CompletableFuture<?>[]::new)).get(timeoutMs, TimeUnit.MILLISECONDS);
+        } catch (TimeoutException | ExecutionException e) {
+            throw new HandoverException(Section.SWITCHED.label(), HandoverError.TIMEOUT,
+                "a lane that was let go was not taken up", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new HandoverException(Section.SWITCHED.label(), HandoverError.TIMEOUT, "interrupted", e);
+        }
+    }
+
+    /** Ends the claims; true when no lane is here, false when some are. */
+    boolean giveUp() {
+        List<Boolean> free = new ArrayList<>();
+        datapath.conductor().call(() -> {
+            for (int i = 0; i < lanes.size(); i++) {
+                free.add(wirings.get(i).owner(lanes.get(i)).cancelClaim(lanes.get(i)));
+            }
+            return free;
+        });
+        LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(Lane.MAY_LET_GO_MS));
+        boolean none = true;
+        for (int i = 0; i < lanes.size(); i++) {
+            none &= free.get(i) && !lanes.get(i).released();
+        }
+        return none;
+    }
+
+    /** Takes the lanes that are not here from their dead owner; returns how many they were. */
+    int seizeLeft() {
+        return datapath.conductor().call(() -> {
+            int seized = 0;
+            for (int i = 0; i < lanes.size(); i++) {
+                Lane lane = lanes.get(i);
+                DatapathAgent agent = wirings.get(i).owner(lane);
+                if (!claims.get(i).isDone() && agent.cancelClaim(lane)) {
+                    wirings.get(i).seize(lane, 0);
+                    seized++;
+                }
+            }
+            return seized;
+        });
+    }
+
+    List<Blackout> blackouts() {
+        return lanes.stream().map(Lane::blackout).toList();
+    }
+
+    List<LaneConfirmation> confirmations() {
+        return lanes.stream().map(lane -> {
+            Blackout blackout = lane.blackout();
+            return new LaneConfirmation(lane.index(), blackout.releasedNs(), blackout.resumedNs(),
+                blackout.firstFrameNs());
+        }).toList();
+    }
+}

@@ -1,0 +1,93 @@
+package dev.baton.datapath;
+
+import dev.baton.handover.BackEndState;
+import dev.baton.handover.BackendBlob;
+import dev.baton.handover.DatapathState;
+import dev.baton.handover.DescriptionWriter;
+import dev.baton.handover.HandoverChannel;
+import dev.baton.handover.HandoverError;
+import dev.baton.handover.HandoverException;
+import dev.baton.handover.PortState;
+import dev.baton.handover.WireState;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A datapath put into the records of a handover: taken on the conductor's thread, where nothing of it can change
+ * meanwhile, and sent by whoever talks to the next owner.
+ *
+ * @param changes    {@link Datapath#changes} when it was taken
+ * @param datapath   the datapath itself
+ * @param ports      its ports, in the order they were added
+ * @param wires      its wires
+ */
+record Outgoing(long changes, DatapathState datapath, List<PortState> ports, List<WireState> wires) {
+    /**
+     * Describes a datapath; every descriptor in it stays the datapath's.
+     *
+     * @throws HandoverException when one of its ports cannot change its owner, with its name and the reason
+     */
+    static Outgoing of(Datapath datapath, HandoverOptions options, int schemaVersion) throws HandoverException {
+        Object result = datapath.conductor().call(() -> {
+            try {
+                return describe(datapath, options, schemaVersion);
+            } catch (HandoverException e) {
+                return e;
+            }
+        });
+        if (result instanceof HandoverException refusal) {
+            throw refusal;
+        }
+        return (Outgoing) result;
+    }
+
+    private static Outgoing describe(Datapath datapath, HandoverOptions options, int schemaVersion)
+        throws HandoverException {
+        List<PortState> ports = new ArrayList<>();
+        for (Port port : datapath.portList()) {
+            ports.add(switch (port) {
+                case VhostUserPort frontEnd -> frontEnd.save();
+                case BackendPort backEnd -> save(backEnd, options, schemaVersion);
+                case MemoryPort memory -> throw noTransfer(memory);
+            });
+        }
+        List<WireState> wires = datapath.wirings().stream().map(wiring -> new WireState(wiring.wire().a().name(),
+            wiring.wire().b().name(), wiring.save(datapath.agents()))).toList();
+        DatapathConfig config = datapath.config();
+        DatapathState state = new DatapathState(options.version(), (int) ProcessHandle.current().pid(), config.cpus(),
+            config.idleMode() == IdleMode.BUSY, options.backendTransfer(), datapath.baton().fd(), datapath.countersFd(),
+            options.attachments());
+        return new Outgoing(datapath.changes(), state, ports, wires);
+    }
+
+    private static BackEndState save(BackendPort port, HandoverOptions options, int schemaVersion)
+        throws HandoverException {
+        boolean device = TransferSwitch.device(port);
+        BackendBlob state = null;
+        if (TransferSwitch.selected(options.backendTransfer(), device, port)) {
+            Optional<BackendTransfer> transfer = port.transfer();
+            state = transfer.orElseThrow(() -> noTransfer(port)).save(schemaVersion);
+        }
+        return new BackEndState(port.name(), port.queuePairs(), device, port.kind(), port.options(), port.firstSlot(),
+            state);
+    }
+
+    private static <P extends Port & NetBackend> HandoverException noTransfer(P port) {
+        return new HandoverException("back-end " + port.name(), HandoverError.REFUSED,
+            "a back end of kind " + port.kind() + " has no state transfer and cannot change its owner");
+    }
+
+    /** Refuses, before anything is said or stopped, what cannot change its owner. */
+    static void check(Datapath datapath) throws HandoverException {
+        for (Port port : datapath.ports()) {
+            if (port instanceof MemoryPort memory) {
+                throw noTransfer(memory);
+            }
+        }
+    }
+
+    void send(HandoverChannel channel, long generation) throws HandoverException {
+        DescriptionWriter.write(channel, datapath, ports, wires, generation);
+    }
+}

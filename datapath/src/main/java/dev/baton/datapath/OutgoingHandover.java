@@ -1,0 +1,183 @@
+package dev.baton.datapath;
+
+import dev.baton.handover.Edge;
+import dev.baton.handover.HandoverChannel;
+import dev.baton.handover.HandoverError;
+import dev.baton.handover.HandoverException;
+import dev.baton.handover.HandoverFaults;
+import dev.baton.handover.HandoverMessages;
+import dev.baton.handover.LaneConfirmation;
+import dev.baton.handover.Section;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * The old owner's side of a handover between processes.
+ *
+ * <pre>
+ *   describe ---> wait ---> freeze ---> claim ---> release ---> wait ---> leave
+ *            description   PREPARED   (stale: describe      CLAIM,   epochs     CONFIRMED
+ *                                      once more)           CLAIMING  change
+ *      |           |          |                     |          |
+ *      '-----------+----------+----- any failure ---+----------'
+ *                             v
+ *               thaw: this owner goes on as if nothing had been
+ * </pre>
+ *
+ * <p>Until the first epoch changes nothing has happened that anybody could see. When the peer dies with some lanes
+ * taken and others not, it is dead before it has served a front-end: this owner takes the lanes back as from any dead
+ * owner. When it has them all it is the owner, and its death is a matter for a standby.
+ */
+final class OutgoingHandover {
+    private final Datapath datapath;
+    private final HandoverChannel channel;
+    private final HandoverOptions options;
+    private final HandoverFaults faults;
+    private long generation;
+
+    OutgoingHandover(Datapath datapath, HandoverChannel channel, HandoverOptions options) {
+        this.datapath = datapath;
+        this.channel = channel;
+        this.options = options;
+        this.faults = options.faults();
+    }
+
+    /**
+     * Hands the datapath over to the peer, with whom the versions are agreed upon.
+     *
+     * @return when each lane changed its owner, as the new owner says; the datapath has been abandoned
+     * @throws HandoverException when it was not handed over: this owner goes on
+     */
+    List<LaneConfirmation> run() throws HandoverException {
+        Outgoing description = describe();
+        HandoverMessages.awaitStep(channel, Section.PREPARED, generation, options.timeoutMs());
+        faults.at(Edge.OUTGOING_PREPARED);
+        freeze();
+        try {
+            if (!isCurrent(description)) {
+                describe();
+                HandoverMessages.awaitStep(channel, Section.PREPARED, generation, options.timeoutMs());
+            }
+            faults.at(Edge.OUTGOING_FROZEN);
+            faults.at(Edge.OUTGOING_CLAIM);
+            HandoverMessages.sendStep(channel, Section.CLAIM, generation);
+            HandoverMessages.awaitStep(channel, Section.CLAIMING, generation, options.timeoutMs());
+            faults.at(Edge.OUTGOING_RELEASE);
+            release();
+        } catch (HandoverException e) {
+            datapath.serve();
+            throw e;
+        }
+        return leave();
+    }
+
+    private Outgoing describe() throws HandoverException {
+        Outgoing description = Outgoing.of(datapath, options, channel.schemaVersion());
+        generation++;
+        description.send(channel, generation);
+        return description;
+    }
+
+    private boolean isCurrent(Outgoing description) {
+        return datapath.conductor().call(datapath::changes) == description.changes();
+    }
+
+    private void freeze() throws HandoverException {
+        try {
+            datapath.freeze();
+        } catch (DatapathException e) {
+            throw new HandoverException(Section.CLAIM.label(), HandoverError.REFUSED,
+                String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /** Lets every lane go; when this throws, every lane is here. */
+    private void release() throws HandoverException {
+        List<CompletableFuture<Lane>> releases = new ArrayList<>();
+        datapath.conductor().call(() -> {
+            for (Wiring wiring : datapath.wirings()) {
+                for (Lane lane : wiring.lanes()) {
+                    releases.add(wiring.owner(lane).release(lane));
+                }
+            }
+            return this;
+        });
+        CompletableFuture<Void> all = CompletableFuture.allOf(releases.toArray(CompletableFuture<?>[]::new));
+        long deadlineNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(options.timeoutMs());
+        try (Fence fence = Fence.of(channel.peerPid())) {
+            while (!await(all)) {
+                if (fence.hasEnded(0) || System.nanoTime() > deadlineNs) {
+                    keepWhatIsLeft(fence);
+                    return;
+                }
+            }
+        }
+    }
+
+    private static boolean await(CompletableFuture<Void> all) {
+        try {
+            all.get(10, TimeUnit.MILLISECONDS);
+            return true;
+        } catch (TimeoutException e) {
+            return false;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        } catch (ExecutionException e) {
+            throw new IllegalStateException(e.getCause());
+        }
+    }
+
+    /** The peer did not take all lanes in time: none may be without an owner. Returns when all are gone after all. */
+    private void keepWhatIsLeft(Fence fence) throws HandoverException {
+        boolean peerDead = fence.hasEnded(0);
+        List<Lane> gone = new ArrayList<>();
+        List<Lane> kept = new ArrayList<>();
+        datapath.conductor().call(() -> {
+            for (Wiring wiring : datapath.wirings()) {
+                for (Lane lane : wiring.lanes()) {
+                    (wiring.owner(lane).cancelRelease(lane) ? kept : gone).add(lane);
+                }
+            }
+            return this;
+        });
+        if (kept.isEmpty()) {
+            return;
+        }
+        if (!gone.isEmpty()) {
+            fence.end();
+            datapath.conductor().call(() -> {
+                for (Wiring wiring : datapath.wirings()) {
+                    wiring.lanes().stream().filter(gone::contains).forEach(lane -> wiring.seize(lane, 0));
+                }
+                return this;
+            });
+        }
+        throw new HandoverException(Section.CLAIM.label(), peerDead ? HandoverError.PEER_GONE : HandoverError.TIMEOUT,
+            "the new owner " + (peerDead ? "died" : "did not take over in time") + " with " + kept.size() + " of "
+                + (kept.size() + gone.size()) + " lanes to go" + (gone.isEmpty() ? "" : "; its lanes were taken back"));
+    }
+
+    /** From here on nothing of the datapath is this process's. */
+    private List<LaneConfirmation> leave() throws HandoverException {
+        try {
+            faults.at(Edge.OUTGOING_RELEASED);
+            HandoverMessages.sendStep(channel, Section.SWITCHED, generation);
+            List<LaneConfirmation> confirmed =
+                HandoverMessages.awaitConfirmed(channel, generation, options.timeoutMs());
+            faults.at(Edge.OUTGOING_CONFIRMED);
+            return confirmed;
+        } catch (HandoverException e) {
+            // The lanes are gone, whatever the new owner says of them or fails to say.
+            System.getLogger(OutgoingHandover.class.getPackageName()).log(System.Logger.Level.WARNING,
+                "handed over, but the new owner did not confirm: " + e.getMessage());
+            return List.of();
+        } finally {
+            datapath.abandon();
+        }
+    }
+}

@@ -1,0 +1,144 @@
+package dev.baton.datapath;
+
+import dev.baton.tap.LoopbackDevice;
+import dev.baton.tap.TapQueue;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * A handover rehearsed on rings of one's own, again and again, so that everything which happens in a real one has been
+ * compiled and its classes loaded: the first handover of a process would otherwise be interpreted, and take a hundred
+ * times as long.
+ *
+ * <p>Two agents, both played by the calling thread, hand three lanes to and fro, one for each kind of transfer, with
+ * frames on the way:
+ *
+ * <pre>
+ *   driver a = driver b            virtqueue to virtqueue, both ways
+ *   driver c = loopback            virtqueue to TAP, TAP to virtqueue
+ *   loopback = loopback            TAP to TAP
+ * </pre>
+ */
+final class Rehearsal implements AutoCloseable {
+    /** A rehearsal is over by then, however slow the machine is. */
+    private static final long LIMIT_NS = 3_000_000_000L;
+    private static final int QUEUE_SIZE = 64;
+    private static final int FRAMES = 8;
+
+    private final Counters counters = new Counters("rehearsal");
+    private final Baton baton = Baton.create("rehearsal");
+    private final MemoryDriver[] drivers = {
+        new MemoryDriver(QUEUE_SIZE), new MemoryDriver(QUEUE_SIZE), new MemoryDriver(QUEUE_SIZE)};
+    private final LoopbackDevice loopback = LoopbackDevice.open("rehearsal", 3);
+    private final byte[] frame = new byte[60];
+    private final int[] laneRecords = {baton.allocateLane(), baton.allocateLane(), baton.allocateLane()};
+    private final int firstQueue = baton.allocateQueues(2 * drivers.length);
+    private final int firstSlot = baton.allocateSlots(loopback.queueCount());
+    private final QueueCounters queueCounters = QueueCounters.allocate(counters, "rehearsal", 0);
+    private final Side[] sides = {new Side(0), new Side(1)};
+
+    private Rehearsal() {
+        sides[0].lanes.forEach(sides[0].agent::add);
+    }
+
+    /** Rehearses so often, or until it takes too long. */
+    static void run(int rounds) {
+        if (rounds == 0) {
+            return;
+        }
+        long deadlineNs = System.nanoTime() + LIMIT_NS;
+        try (Rehearsal rehearsal = new Rehearsal()) {
+            for (int round = 0; round < rounds && System.nanoTime() < deadlineNs; round++) {
+                rehearsal.traffic(rehearsal.sides[round % 2].agent);
+                handOver(rehearsal.sides[round % 2], rehearsal.sides[1 - round % 2], deadlineNs);
+            }
+        }
+    }
+
+    /** One of the two owners. */
+    private final class Side {
+        private final DatapathAgent agent;
+        private final List<Lane> lanes = new ArrayList<>();
+
+        Side(int index) {
+            agent = new DatapathAgent("rehearsal", -1, false, new AgentCounters(counters, index, -1),
+                (lane, transfer) -> { });
+            VirtqueueEnd[] rx = new VirtqueueEnd[drivers.length];
+            VirtqueueEnd[] tx = new VirtqueueEnd[drivers.length];
+            for (int i = 0; i < drivers.length; i++) {
+                rx[i] = end(firstQueue + 2 * i);
+                tx[i] = end(firstQueue + 2 * i + 1);
+                if (index == 0) {
+                    drivers[i].start(rx[i], tx[i]);
+                } else {
+                    drivers[i].prepare(rx[i], tx[i]);
+                }
+            }
+            lanes.add(lane(0, new VirtqueueToVirtqueue(rx[0], tx[1]), new VirtqueueToVirtqueue(rx[1], tx[0])));
+            lanes.add(lane(1, new VirtqueueToTap(rx[2], queue(0), queueCounters),
+                new TapToVirtqueue(queue(0), queueCounters, baton.slot(firstSlot), tx[2])));
+            lanes.add(lane(2, new TapToTap(queue(1), queueCounters, baton.slot(firstSlot + 1), queue(2), queueCounters),
+                new TapToTap(queue(2), queueCounters, baton.slot(firstSlot + 2), queue(1), queueCounters)));
+        }
+
+        private VirtqueueEnd end(int record) {
+            return new VirtqueueEnd("rehearsal", queueCounters, baton.queue(record), (end, fault) -> { });
+        }
+
+        private TapQueue queue(int index) {
+            return loopback.queue(index);
+        }
+
+        /** One thread plays both owners, so they are never seen to run at the same time: no patience. */
+        private Lane lane(int index, Transfer... transfers) {
+            return new Lane(laneRecords[index], baton.lane(laneRecords[index]), List.of(transfers), 0);
+        }
+    }
+
+    private void traffic(DatapathAgent owner) {
+        for (int i = 0; i < FRAMES; i++) {
+            for (MemoryDriver driver : drivers) {
+                driver.send(frame, 0, frame.length);
+            }
+        }
+        owner.doWork();
+        owner.doWork();
+        for (MemoryDriver driver : drivers) {
+            driver.receive((address, lengthBytes) -> { }, 2 * FRAMES);
+        }
+    }
+
+    private static void handOver(Side from, Side to, long deadlineNs) {
+        List<CompletableFuture<Lane>> taken = new ArrayList<>();
+        for (int i = 0; i < from.lanes.size(); i++) {
+            to.agent.beginClaim(to.lanes.get(i), add(taken));
+            from.agent.beginRelease(from.lanes.get(i), new CompletableFuture<>());
+        }
+        while (!taken.stream().allMatch(CompletableFuture::isDone) && System.nanoTime() < deadlineNs) {
+            to.agent.doWork();
+            from.agent.doWork();
+        }
+    }
+
+    private static CompletableFuture<Lane> add(List<CompletableFuture<Lane>> futures) {
+        CompletableFuture<Lane> added = new CompletableFuture<>();
+        futures.add(added);
+        return added;
+    }
+
+    @Override
+    public void close() {
+        for (Side side : sides) {
+            side.agent.dropLanes();
+            side.lanes.forEach(lane -> lane.transfers().forEach(Transfer::release));
+            side.agent.onClose();
+        }
+        loopback.close();
+        for (MemoryDriver driver : drivers) {
+            driver.close();
+        }
+        baton.close();
+        counters.close();
+    }
+}

@@ -1,0 +1,45 @@
+package dev.baton.datapath;
+
+import dev.baton.tap.TapConfig;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a TAP port was made with, as a text that travels to the next owner: a line {@code key=value} for each option.
+ *
+ * @param ifname     the interface
+ * @param netns      its network namespace, null for the process's own
+ * @param persistent whether the interface stays when the last owner ends
+ */
+record TapOptions(String ifname, @Nullable String netns, boolean persistent) {
+    static TapOptions of(TapConfig config) {
+        return new TapOptions(config.name(), config.networkNamespace(), config.persistent());
+    }
+
+    static TapOptions parse(String text) {
+        Map<String, String> values = new HashMap<>();
+        for (String line : text.split("\n", -1)) {
+            int equals = line.indexOf('=');
+            if (equals < 0 || values.put(line.substring(0, equals), line.substring(equals + 1)) != null) {
+                throw new DatapathException("options of a TAP port: \"" + line + "\"");
+            }
+        }
+        String ifname = values.get("ifname");
+        if (ifname == null) {
+            throw new DatapathException("options of a TAP port: no ifname");
+        }
+        return new TapOptions(ifname, values.get("netns"), "on".equals(values.get("persistent")));
+    }
+
+    String text() {
+        return "ifname=" + ifname + "\npersistent=" + (persistent ? "on" : "off")
+            + (netns == null ? "" : "\nnetns=" + netns);
+    }
+
+    /** How a new owner opens the interface by itself. */
+    TapConfig config(int queuePairs) {
+        return TapConfig.builder(ifname).queues(queuePairs).networkNamespace(netns).persistent(persistent).up(true)
+            .build();
+    }
+}
