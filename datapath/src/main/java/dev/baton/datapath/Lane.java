@@ -45,6 +45,8 @@ final class Lane {
     private boolean releasing;
     private long releasingSinceNs;
     private boolean firstFrameDue;
+    /** Its virtqueues are objects of this claimant's own, not those that the owner works with. */
+    private boolean apart;
 
     /** Told when memory below a transfer is gone. */
     interface FaultListener {
@@ -193,6 +195,11 @@ final class Lane {
 
     // ---- the claimant
 
+    /** The lane's owner is another lane object on the same record: that of another process. */
+    void setApart() {
+        apart = true;
+    }
+
     /** The owner of this moment is the one that shall let go. */
     void beginClaim() {
         epoch = record.epoch();
@@ -209,6 +216,9 @@ final class Lane {
      * its queues for a while would wait for memory when it matters.
      */
     void stayWarm() {
+        if (!apart) {
+            return;
+        }
         for (VirtqueueEnd end : ends) {
             end.stayWarm();
         }
@@ -227,6 +237,7 @@ final class Lane {
     /** The new owner's first act: queues resume where the old owner left them, one burst, one call to each driver. */
     int resume(ChainBurst scratch, FaultListener faults) {
         epoch++;
+        apart = false;
         for (Transfer transfer : transfers) {
             transfer.resume();
         }

@@ -112,6 +112,7 @@ final class Rehearsal implements AutoCloseable {
     private static void handOver(Side from, Side to, long deadlineNs) {
         List<CompletableFuture<Lane>> taken = new ArrayList<>();
         for (int i = 0; i < from.lanes.size(); i++) {
+            to.lanes.get(i).setApart();
             to.agent.beginClaim(to.lanes.get(i), add(taken));
             from.agent.beginRelease(from.lanes.get(i), new CompletableFuture<>());
         }

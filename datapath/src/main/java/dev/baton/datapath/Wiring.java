@@ -57,7 +57,7 @@ final class Wiring {
         for (int lane = 0; lane < states.size(); lane++) {
             LaneState state = states.get(lane);
             baton.reserveLane(state.laneRecord());
-            wiring.addLane(lane, state.laneRecord(), agents.get(state.agent()));
+            wiring.addLane(lane, state.laneRecord(), agents.get(state.agent())).setApart();
         }
         return wiring;
     }
