@@ -11,6 +11,7 @@ import dev.baton.tap.TapDevice;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Supplier;
 import org.agrona.CloseHelper;
 import org.agrona.concurrent.AgentRunner;
@@ -39,6 +40,7 @@ public final class Datapath implements AutoCloseable {
     private final List<Runnable> deferred = new ArrayList<>();
     private long changes;
     private long changesTold;
+    private final List<StandbyLink> standbyLinks = new CopyOnWriteArrayList<>();
     private boolean frozen;
     private boolean closed;
 
@@ -299,6 +301,38 @@ public final class Datapath implements AutoCloseable {
         }
     }
 
+    /**
+     * Serves a standby: a process that calls {@link Standby#attach} on the other end of the channel, holds everything
+     * ready, and goes on when this one dies. Blocks until the standby has gone, or this datapath has ended or has been
+     * handed over.
+     *
+     * @param channel a connected UNIX stream socket, closed by this call
+     * @param options global switch and profile must be those of the standby
+     * @throws HandoverException when there is no standby any more, naming the section and the reason
+     */
+    public void standBy(Fd channel, HandoverOptions options) throws HandoverException {
+        try (HandoverChannel open = HandoverChannel.over(channel, options.faults(), options.timeoutMs())) {
+            StandbyLink link = new StandbyLink(this, open, options);
+            try {
+                Outgoing.check(this);
+                options.hello(Hello.Purpose.STANDBY).exchange(open, options.timeoutMs());
+                standbyLinks.add(link);
+                link.run();
+            } catch (HandoverException e) {
+                HandoverMessages.refuse(open, e);
+                throw e;
+            } finally {
+                standbyLinks.remove(link);
+                link.finished();
+            }
+        }
+    }
+
+    /** The whole datapath as it stands, each lane at a burst boundary of its own, while it runs. */
+    public Snapshot snapshot() {
+        return conductor.call(() -> Snapshot.of(this));
+    }
+
     /** The process-wide owner of everything that is not a frame. */
     Conductor conductor() {
         return conductor;
@@ -431,23 +465,24 @@ public final class Datapath implements AutoCloseable {
     /** Disconnects every front-end, closes every port and ends the threads. Idempotent. */
     @Override
     public void close() {
-        end(() -> List.copyOf(ports).forEach(this::removeNow));
+        end(StandbyLink.Goodbye.ENDED, () -> List.copyOf(ports).forEach(this::removeNow));
     }
 
     /** Ends the threads and closes this process's descriptors and mappings: another owner has the datapath. */
     void abandon() {
-        end(() -> {
+        end(StandbyLink.Goodbye.MOVED, () -> {
             agents.forEach(agent -> agent.execute(agent::dropLanes));
             wirings.forEach(Wiring::release);
             ports.forEach(Port::abandon);
         });
     }
 
-    private synchronized void end(Runnable ending) {
+    private synchronized void end(StandbyLink.Goodbye goodbye, Runnable ending) {
         if (closed) {
             return;
         }
         closed = true;
+        standbyLinks.forEach(link -> link.end(goodbye));
         conductor.call(() -> {
             ending.run();
             return this;

@@ -32,7 +32,7 @@ final class IncomingHandover implements AutoCloseable {
     private final HandoverOptions options;
     private final HandoverFaults faults;
     private final long startedNs;
-    private @Nullable Description description;
+    private volatile @Nullable Description description;
     private @Nullable Datapath datapath;
     private long confirmedGeneration;
 
@@ -63,13 +63,19 @@ final class IncomingHandover implements AutoCloseable {
 
     /** Builds the datapath of a description, in the place of an older one. */
     void prepare(Description newer) throws HandoverException {
+        Datapath built = Incoming.build(newer, options);
         close();
-        datapath = Incoming.build(newer, options);
+        datapath = built;
         description = newer;
         confirmedGeneration = newer.generation();
     }
 
-    private long generation() {
+    int ports() {
+        Description prepared = description;
+        return prepared == null ? 0 : prepared.ports().size();
+    }
+
+    long generation() {
         return Objects.requireNonNull(description).generation();
     }
 
@@ -107,23 +113,28 @@ final class IncomingHandover implements AutoCloseable {
         try (Fence fence = Fence.of(channel.peerPid())) {
             boolean gone = problem.kind() == HandoverError.PEER_GONE;
             if (gone && fence.hasEnded(Fence.DEATH_TIMEOUT_MS)) {
-                return claims.seizeLeft();
+                return claims.seizeLeft(formerCounters());
             }
             if (claims.giveUp()) {
                 throw problem;
             }
             // Some lanes are here, some are with an owner that says nothing any more.
             fence.end();
-            return claims.seizeLeft();
+            return claims.seizeLeft(formerCounters());
         }
     }
 
-    /** Ends the claims and lets the datapath go, or takes it as it stands when its owner is dead: for a standby. */
+    /** What the former owner has counted so far. */
+    CountersSnapshot formerCounters() {
+        return CountersSnapshot.read(Objects.requireNonNull(description).datapath().counters());
+    }
+
+    /** Takes all lanes of an owner that is known to be dead. */
     Takeover seize() {
         Datapath taken = Objects.requireNonNull(datapath);
         LaneClaims claims = LaneClaims.none(taken);
         long askedNs = System.nanoTime();
-        int recovered = claims.seizeLeft();
+        int recovered = claims.seizeLeft(formerCounters());
         return settle(taken, claims, askedNs, recovered);
     }
 

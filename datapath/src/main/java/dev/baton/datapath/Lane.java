@@ -91,6 +91,10 @@ final class Lane {
         return ends;
     }
 
+    long epoch() {
+        return record.epoch();
+    }
+
     Blackout blackout() {
         return record.blackout();
     }

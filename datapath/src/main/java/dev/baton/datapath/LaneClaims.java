@@ -80,15 +80,21 @@ final class LaneClaims {
         return none;
     }
 
-    /** Takes the lanes that are not here from their dead owner; returns how many they were. */
-    int seizeLeft() {
+    /**
+     * Takes the lanes that are not here from their dead owner; returns how many they were.
+     *
+     * @param former the dead owner's counters, which tell when its agents lived last
+     */
+    int seizeLeft(CountersSnapshot former) {
+        List<AgentStats> owners = former.agents();
         return datapath.conductor().call(() -> {
             int seized = 0;
             for (int i = 0; i < lanes.size(); i++) {
                 Lane lane = lanes.get(i);
                 DatapathAgent agent = wirings.get(i).owner(lane);
                 if (!claims.get(i).isDone() && agent.cancelClaim(lane)) {
-                    wirings.get(i).seize(lane, 0);
+                    int owner = datapath.agents().indexOf(agent);
+                    wirings.get(i).seize(lane, owner < owners.size() ? owners.get(owner).aliveNs() : 0);
                     seized++;
                 }
             }

@@ -193,6 +193,22 @@ public final class HandoverChannel implements AutoCloseable {
         }
     }
 
+    /**
+     * Waits until there is something to {@link #receive}, be it the peer's end.
+     *
+     * @return false when nothing came in time
+     */
+    public boolean awaitInput(long timeoutMs) throws HandoverException {
+        long deadlineNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs);
+        receiving.lock();
+        try {
+            checkOpen(CHANNEL);
+            return readable.until(deadlineNs) != Waiting.Outcome.TIMEOUT;
+        } finally {
+            receiving.unlock();
+        }
+    }
+
     private Received next(String awaited, long timeoutMs) throws HandoverException {
         long deadlineNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs);
         receiving.lock();

@@ -1,0 +1,168 @@
+package dev.baton.datapath;
+
+import dev.baton.ffi.Fd;
+import dev.baton.handover.Description;
+import dev.baton.handover.DescriptionReader;
+import dev.baton.handover.Edge;
+import dev.baton.handover.HandoverChannel;
+import dev.baton.handover.HandoverError;
+import dev.baton.handover.HandoverException;
+import dev.baton.handover.HandoverMessages;
+import dev.baton.handover.Hello;
+import dev.baton.handover.Received;
+import dev.baton.handover.Section;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A process that holds everything ready to go on when the owner of a datapath dies.
+ *
+ * <p>Theory of operation. It holds duplicates of all the owner's descriptors, so that no front-end sees a disconnect
+ * and no TAP goes when the owner does; and a datapath built from the owner's last description, next to it, with its
+ * code warmed up. Every change brings a new description. It watches the channel, which closes when the owner dies, and
+ * the owner's heartbeats, which cease when it is stuck. Either way it makes sure, by pidfd, that the owner's process
+ * has ended before it touches anything: two owners at a time is the one thing that must not be. Then it takes the epoch
+ * of every lane and goes on from where the guests' own rings stand: of the burst that the owner died in, at most that
+ * burst is lost or repeated.
+ */
+public final class Standby implements AutoCloseable {
+    static final String ENDED_IN_ORDER = "the active Baton was told to end";
+    /** Preparing next to a busy owner may take a while. */
+    static final long PATIENCE_MS = 60_000;
+
+    private static final int LOOK_MS = 50;
+
+    private final HandoverChannel channel;
+    private final HandoverOptions options;
+    private final IncomingHandover incoming;
+    private final Fence fence;
+    private final int ownerPid;
+
+    private Standby(HandoverChannel channel, HandoverOptions options, IncomingHandover incoming) {
+        this.channel = channel;
+        this.options = options;
+        this.incoming = incoming;
+        this.ownerPid = channel.peerPid();
+        this.fence = Fence.of(ownerPid);
+    }
+
+    /** How the wait of a standby ended. */
+    public sealed interface Ending {
+        /**
+         * The owner died, or was stuck and has been ended: the datapath runs here.
+         *
+         * @param takeover the datapath and what it took
+         */
+        record Seized(Takeover takeover) implements Ending {
+        }
+
+        /** Another process has taken the datapath over from the owner: attach to that. */
+        record Relieved() implements Ending {
+        }
+
+        /** The owner ended in order, and the datapath with it. */
+        record Ended() implements Ending {
+        }
+    }
+
+    /**
+     * Attaches to the owner of a datapath, which calls {@link Datapath#standBy} on the other end of the channel, and
+     * returns when everything is ready.
+     *
+     * @param socket  a connected UNIX stream socket, closed by this call or with the standby
+     * @param options global switch and profile must be those of the owner
+     * @throws HandoverException naming the section and the reason; the owner goes on
+     */
+    public static Standby attach(Fd socket, HandoverOptions options) throws HandoverException {
+        HandoverChannel channel = HandoverChannel.over(socket, options.faults(), options.timeoutMs());
+        IncomingHandover incoming = new IncomingHandover(channel, options, System.nanoTime());
+        try {
+            options.faults().at(Edge.STANDBY_ATTACH);
+            options.hello(Hello.Purpose.STANDBY).exchange(channel, options.timeoutMs());
+            incoming.prepare(DescriptionReader.read(channel, PATIENCE_MS));
+            Rehearsal.run(options.rehearsals());
+            options.faults().at(Edge.STANDBY_READY);
+            HandoverMessages.sendStep(channel, Section.STANDBY, incoming.generation());
+            return new Standby(channel, options, incoming);
+        } catch (HandoverException e) {
+            HandoverMessages.refuse(channel, e);
+            incoming.close();
+            channel.close();
+            throw e;
+        }
+    }
+
+    /** The process that is stood by for. */
+    public int ownerPid() {
+        return ownerPid;
+    }
+
+    /** How many ports the datapath has of which everything is ready. */
+    int ports() {
+        return incoming.ports();
+    }
+
+    /**
+     * Waits for the owner's end. Call it once; then close the standby.
+     *
+     * @param heartbeatTimeoutMs an owner without a heartbeat for so long is stuck, and is ended
+     * @throws HandoverException when the standby cannot go on, or could not end a stuck owner
+     */
+    public Ending await(long heartbeatTimeoutMs) throws HandoverException {
+        while (true) {
+            if (!channel.awaitInput(LOOK_MS)) {
+                if (isStuck(heartbeatTimeoutMs)) {
+                    return seize();
+                }
+                continue;
+            }
+            try {
+                Received next = channel.receive(options.timeoutMs(), Section.DATAPATH, Section.MOVED);
+                if (next.section() == Section.MOVED) {
+                    next.close();
+                    return new Ending.Relieved();
+                }
+                follow(DescriptionReader.readAfter(next, channel, options.timeoutMs()));
+            } catch (HandoverException e) {
+                return ending(e);
+            }
+        }
+    }
+
+    private void follow(Description newer) throws HandoverException {
+        incoming.prepare(newer);
+        HandoverMessages.sendStep(channel, Section.STANDBY, incoming.generation());
+    }
+
+    private Ending ending(HandoverException problem) throws HandoverException {
+        if (problem.kind() == HandoverError.REFUSED && problem.getMessage().contains(ENDED_IN_ORDER)) {
+            return new Ending.Ended();
+        }
+        boolean silent = problem.kind() == HandoverError.PEER_GONE || problem.kind() == HandoverError.TRUNCATED
+            || problem.kind() == HandoverError.TIMEOUT || problem.kind() == HandoverError.SOCKET_FAILED;
+        if (silent && fence.hasEnded(Fence.DEATH_TIMEOUT_MS)) {
+            return seize();
+        }
+        HandoverMessages.refuse(channel, problem);
+        throw problem;
+    }
+
+    private boolean isStuck(long heartbeatTimeoutMs) {
+        long nowNs = System.nanoTime();
+        return incoming.formerCounters().agents().stream().anyMatch(agent ->
+            agent.aliveNs() != 0 && nowNs - agent.aliveNs() > TimeUnit.MILLISECONDS.toNanos(heartbeatTimeoutMs));
+    }
+
+    private Ending seize() throws HandoverException {
+        options.faults().at(Edge.STANDBY_FENCE);
+        fence.end();
+        options.faults().at(Edge.STANDBY_CLAIM);
+        return new Ending.Seized(incoming.seize());
+    }
+
+    @Override
+    public void close() {
+        incoming.close();
+        channel.close();
+        fence.close();
+    }
+}

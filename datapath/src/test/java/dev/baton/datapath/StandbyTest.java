@@ -1,0 +1,105 @@
+package dev.baton.datapath;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.baton.ffi.Fd;
+import dev.baton.ffi.UnixSocket;
+import dev.baton.handover.HandoverException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** A standby beside an owner that ends in order, is relieved, or changes; who dies has a process of its own. */
+@Timeout(120)
+class StandbyTest {
+    private static final HandoverOptions OPTIONS =
+        HandoverOptions.defaults().withBackendTransfer(true).withRehearsals(100);
+
+    /** Each half blocks: the common pool has a single thread on two CPUs. */
+    private static final Executor THREADS = task -> Thread.ofPlatform().daemon().start(task);
+
+    private final Datapath owner = Datapath.launch(DatapathConfig.defaults());
+
+    private record Attached(Standby standby, CompletableFuture<Void> served) {
+    }
+
+    private Attached attach() throws HandoverException {
+        Fd[] pair = UnixSocket.pair(UnixSocket.STREAM);
+        CompletableFuture<Void> served = CompletableFuture.runAsync(() -> {
+            try {
+                owner.standBy(pair[0], OPTIONS);
+            } catch (HandoverException e) {
+                throw new CompletionException(e);
+            }
+        }, THREADS);
+        return new Attached(Standby.attach(pair[1], OPTIONS), served);
+    }
+
+    private static CompletableFuture<Standby.Ending> await(Standby standby) {
+        return CompletableFuture.supplyAsync(() -> {
+            try {
+                return standby.await(60_000);
+            } catch (HandoverException e) {
+                throw new CompletionException(e);
+            }
+        }, THREADS);
+    }
+
+    @Test
+    void anOwnerThatEndsInOrderSaysSo() throws HandoverException {
+        Attached attached = attach();
+        try (Standby standby = attached.standby()) {
+            CompletableFuture<Standby.Ending> ending = await(standby);
+            owner.close();
+            assertThat(ending.join()).isInstanceOf(Standby.Ending.Ended.class);
+            attached.served().join();
+        }
+    }
+
+    @Test
+    void anOwnerThatIsRelievedSaysSo() throws HandoverException {
+        Attached attached = attach();
+        try (Standby standby = attached.standby()) {
+            CompletableFuture<Standby.Ending> ending = await(standby);
+            Fd[] pair = UnixSocket.pair(UnixSocket.STREAM);
+            CompletableFuture<Void> left = CompletableFuture.runAsync(() -> {
+                try {
+                    owner.handOver(pair[0], OPTIONS);
+                } catch (HandoverException e) {
+                    throw new CompletionException(e);
+                }
+            }, THREADS);
+            Takeover takeover = Datapath.takeOver(pair[1], OPTIONS);
+            left.join();
+            assertThat(ending.join()).isInstanceOf(Standby.Ending.Relieved.class);
+            takeover.datapath().close();
+        }
+    }
+
+    @Test
+    void aStandbyThatGoesIsNoLoss() throws HandoverException {
+        Attached attached = attach();
+        attached.standby().close();
+        attached.served().join();
+        owner.add(MemoryPortConfig.named("a"));
+        owner.close();
+    }
+
+    @Test
+    void aChangeIsDescribedAnew() throws HandoverException {
+        Attached attached = attach();
+        try (Standby standby = attached.standby()) {
+            CompletableFuture<Standby.Ending> ending = await(standby);
+            LoopbackPort loop = owner.add(LoopbackPortConfig.named("loop"));
+            VhostUserPort guest = owner.add(VhostUserPortConfig.listen("guest", TestSockets.path("guest")));
+            owner.wire(guest, loop);
+            while (standby.ports() != 2) {
+                Thread.onSpinWait();
+            }
+            owner.close();
+            assertThat(ending.join()).isInstanceOf(Standby.Ending.Ended.class);
+        }
+    }
+}
