@@ -46,7 +46,7 @@ final class Conductor implements Agent {
     /** Runs the task on the conductor's thread and returns its result, or throws what it threw. */
     <T> T call(Callable<T> task) {
         if (Thread.currentThread() == thread) {
-            return run(task);
+            return callNow(task);
         }
         CompletableFuture<T> result = new CompletableFuture<>();
         post(() -> {
@@ -66,7 +66,15 @@ final class Conductor implements Agent {
         }
     }
 
-    private static <T> T run(Callable<T> task) {
+    /** {@link #call} for what has no result. */
+    void run(Runnable task) {
+        call(() -> {
+            task.run();
+            return this;
+        });
+    }
+
+    private static <T> T callNow(Callable<T> task) {
         try {
             return task.call();
         } catch (RuntimeException e) {

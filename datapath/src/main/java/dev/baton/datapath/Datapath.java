@@ -10,7 +10,6 @@ import dev.baton.handover.LaneConfirmation;
 import dev.baton.tap.TapDevice;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Supplier;
 import org.agrona.CloseHelper;
@@ -33,15 +32,9 @@ public final class Datapath implements AutoCloseable {
     private final List<AgentRunner> runners = new ArrayList<>();
     private final Conductor conductor;
     private final AgentRunner conductorRunner;
-    private final List<Port> ports = new ArrayList<>();
-    private final List<Wiring> wirings = new ArrayList<>();
+    private final Topology topology;
     private final DatapathConfig config;
-    private final List<Runnable> changeListeners = new ArrayList<>();
-    private final List<Runnable> deferred = new ArrayList<>();
-    private long changes;
-    private long changesTold;
     private final List<StandbyLink> standbyLinks = new CopyOnWriteArrayList<>();
-    private boolean frozen;
     private boolean closed;
 
     private Datapath(DatapathConfig config, Baton baton, boolean pinned) {
@@ -53,7 +46,8 @@ public final class Datapath implements AutoCloseable {
             AgentCounters agentCounters = new AgentCounters(counters, i, cpu);
             agents.add(new DatapathAgent("baton-agent-" + i, cpu, pinned, agentCounters, this::memoryFaulted));
         }
-        conductor = new Conductor(this::tick);
+        topology = new Topology(baton, agents);
+        conductor = new Conductor(topology::tick);
         conductorRunner = new AgentRunner(NoOpIdleStrategy.INSTANCE, Datapath::report, null, conductor);
         for (DatapathAgent agent : agents) {
             IdleStrategy idle =
@@ -125,38 +119,12 @@ public final class Datapath implements AutoCloseable {
     }
 
     private <P extends Port> P add(String name, Supplier<P> creation) {
-        return change(() -> {
-            if (find(name) != null) {
-                throw new DatapathException("there is a port " + name + " already");
-            }
-            P port = creation.get();
-            ports.add(port);
-            return port;
-        });
+        return conductor.call(() -> topology.add(name, creation));
     }
 
     /** Joins two ports that are not wired yet. */
     public Wire wire(Port a, Port b) {
-        return change(() -> {
-            Wire wire = new Wire(a, b);
-            refuseUnlessFree(a);
-            refuseUnlessFree(b);
-            wirings.add(Wiring.create(wire, baton, agents));
-            a.wired(b);
-            b.wired(a);
-            return wire;
-        });
-    }
-
-    private void refuseUnlessFree(Port port) {
-        if (!ports.contains(port)) {
-            throw new DatapathException("port " + port.name() + " does not belong to this datapath");
-        }
-        for (Wiring wiring : wirings) {
-            if (wiring.wire().joins(port)) {
-                throw new DatapathException("port " + port.name() + " is wired already: " + wiring.wire());
-            }
-        }
+        return conductor.call(() -> topology.wire(a, b));
     }
 
     /**
@@ -170,71 +138,32 @@ public final class Datapath implements AutoCloseable {
      * @throws DatapathException when it stays where it was, with the reason
      */
     public Blackout move(Port port, int pair, int agent) {
-        return change(() -> {
-            if (agent < 0 || agent >= agents.size()) {
-                throw new DatapathException("there is no agent " + agent + ", they are 0 to " + (agents.size() - 1));
-            }
-            if (pair < 0 || pair >= port.queuePairs()) {
-                throw new DatapathException("port " + port.name() + " has no queue pair " + pair + ", they are 0 to "
-                    + (port.queuePairs() - 1));
-            }
-            Wiring wiring = wirings.stream().filter(candidate -> candidate.wire().joins(port)).findFirst()
-                .orElseThrow(() -> new DatapathException("port " + port.name() + " is not wired"));
-            return wiring.move(wiring.laneOf(pair), agents.get(agent));
-        });
+        return conductor.call(() -> topology.move(port, pair, agent));
     }
 
     /** Takes a wire away. Frames that a guest has queued stay queued; its front-end is disconnected. */
     public void unwire(Wire wire) {
-        change(() -> {
-            Wiring wiring = wirings.stream().filter(candidate -> candidate.wire().equals(wire)).findFirst()
-                .orElseThrow(() -> new DatapathException("there is no wire " + wire));
-            undo(wiring);
-            return wire;
-        });
-    }
-
-    private void undo(Wiring wiring) {
-        wiring.wire().a().wired(null);
-        wiring.wire().b().wired(null);
-        wiring.undo();
-        wirings.remove(wiring);
+        conductor.run(() -> topology.unwire(wire));
     }
 
     /** Removes a port with its wire; the other ports go on. */
     public void remove(Port port) {
-        change(() -> {
-            if (!ports.contains(port)) {
-                throw new DatapathException("port " + port.name() + " does not belong to this datapath");
-            }
-            removeNow(port);
-            return port;
-        });
-    }
-
-    private void removeNow(Port port) {
-        wirings.stream().filter(wiring -> wiring.wire().joins(port)).findFirst().ifPresent(this::undo);
-        ports.remove(port);
-        port.close();
+        conductor.run(() -> topology.remove(port));
     }
 
     /** The ports, in the order they were added. */
     public List<Port> ports() {
-        return conductor.call(() -> List.copyOf(ports));
+        return conductor.call(() -> List.copyOf(topology.ports()));
     }
 
     /** The wires, in the order they were made. */
     public List<Wire> wires() {
-        return conductor.call(() -> wirings.stream().map(Wiring::wire).toList());
+        return conductor.call(() -> topology.wirings().stream().map(Wiring::wire).toList());
     }
 
     /** The port of that name, or null. */
     public @Nullable Port port(String name) {
-        return conductor.call(() -> find(name));
-    }
-
-    private @Nullable Port find(String name) {
-        return ports.stream().filter(port -> port.name().equals(name)).findFirst().orElse(null);
+        return conductor.call(() -> topology.find(name));
     }
 
     /** What {@link Port#state()} says, asked on the conductor's thread. */
@@ -333,7 +262,7 @@ public final class Datapath implements AutoCloseable {
         return conductor.call(() -> Snapshot.of(this));
     }
 
-    /** The process-wide owner of everything that is not a frame. */
+    /** The thread that ports, wires and connections belong to. */
     Conductor conductor() {
         return conductor;
     }
@@ -354,127 +283,24 @@ public final class Datapath implements AutoCloseable {
         return agents;
     }
 
-    /** Ports, to be changed on the conductor's thread alone. */
-    List<Port> portList() {
-        return ports;
-    }
-
-    /** Wires at work, to be changed on the conductor's thread alone. */
-    List<Wiring> wirings() {
-        return wirings;
-    }
-
-    /** Changes something that a description of this datapath tells; refused while a handover is under way. */
-    private <T> T change(Callable<T> task) {
-        return conductor.call(() -> {
-            if (frozen) {
-                throw new DatapathException("a handover is under way: try again after it");
-            }
-            changes++;
-            return task.call();
-        });
-    }
-
-    /** Moves whenever a description of this datapath became out of date; conductor's thread. */
-    long changes() {
-        long all = changes;
-        for (Port port : ports) {
-            if (port instanceof VhostUserPort vhostUser) {
-                all += vhostUser.changes();
-            }
-        }
-        return all;
-    }
-
-    /** Runs the listener on the conductor's thread, soon after each change. */
-    void onChange(Runnable listener) {
-        conductor.call(() -> changeListeners.add(listener));
-    }
-
-    void removeChangeListener(Runnable listener) {
-        conductor.call(() -> changeListeners.remove(listener));
-    }
-
-    /** Nothing that a description tells changes from now on; frames go on. Returns {@link #changes}. */
-    long freeze() {
-        return conductor.call(() -> {
-            if (frozen) {
-                throw new DatapathException("another handover is under way");
-            }
-            frozen = true;
-            for (Port port : ports) {
-                if (port instanceof VhostUserPort vhostUser) {
-                    vhostUser.freeze();
-                }
-            }
-            return changes();
-        });
-    }
-
-    /** Goes on after {@link #freeze}, or begins to serve front-ends after a handover. */
-    void serve() {
-        conductor.call(() -> {
-            frozen = false;
-            for (Port port : ports) {
-                if (port instanceof VhostUserPort vhostUser) {
-                    vhostUser.serve();
-                }
-            }
-            deferred.forEach(Runnable::run);
-            deferred.clear();
-            return this;
-        });
+    /** Ports, wires and their changes: on the conductor's thread alone. */
+    Topology topology() {
+        return topology;
     }
 
     private void memoryFaulted(Lane lane, Transfer transfer) {
-        conductor.post(() -> {
-            if (frozen) {
-                deferred.add(() -> findMemoryFault(lane, transfer));
-            } else {
-                findMemoryFault(lane, transfer);
-            }
-        });
-    }
-
-    private void findMemoryFault(Lane lane, Transfer transfer) {
-        for (Port port : List.copyOf(ports)) {
-            if (port instanceof VhostUserPort vhostUser) {
-                vhostUser.checkMemory();
-            }
-        }
-        for (Wiring wiring : wirings) {
-            if (wiring.lanes().contains(lane)) {
-                DatapathAgent owner = wiring.owner(lane);
-                owner.execute(() -> owner.unsuspend(lane, transfer));
-            }
-        }
-    }
-
-    private void tick() {
-        for (Port port : ports) {
-            if (port instanceof VhostUserPort vhostUser) {
-                vhostUser.tick();
-            }
-        }
-        if (!changeListeners.isEmpty() && changes() != changesTold) {
-            changesTold = changes();
-            List.copyOf(changeListeners).forEach(Runnable::run);
-        }
+        conductor.post(() -> topology.memoryFaulted(lane, transfer));
     }
 
     /** Disconnects every front-end, closes every port and ends the threads. Idempotent. */
     @Override
     public void close() {
-        end(StandbyLink.Goodbye.ENDED, () -> List.copyOf(ports).forEach(this::removeNow));
+        end(StandbyLink.Goodbye.ENDED, topology::close);
     }
 
     /** Ends the threads and closes this process's descriptors and mappings: another owner has the datapath. */
     void abandon() {
-        end(StandbyLink.Goodbye.MOVED, () -> {
-            agents.forEach(agent -> agent.execute(agent::dropLanes));
-            wirings.forEach(Wiring::release);
-            ports.forEach(Port::abandon);
-        });
+        end(StandbyLink.Goodbye.MOVED, topology::abandon);
     }
 
     private synchronized void end(StandbyLink.Goodbye goodbye, Runnable ending) {
@@ -483,10 +309,7 @@ public final class Datapath implements AutoCloseable {
         }
         closed = true;
         standbyLinks.forEach(link -> link.end(goodbye));
-        conductor.call(() -> {
-            ending.run();
-            return this;
-        });
+        conductor.run(ending);
         agents.forEach(DatapathAgent::shutdown);
         CloseHelper.closeAll(runners);
         conductor.shutdown();

@@ -130,7 +130,7 @@ final class Incoming {
                 }
             };
             ports.put(port.name(), port);
-            datapath.portList().add(port);
+            datapath.topology().ports().add(port);
         } catch (DatapathException | IllegalArgumentException e) {
             throw failed(label(state), e);
         }
@@ -216,7 +216,7 @@ final class Incoming {
     private void makeLanes(WireState state) throws HandoverException {
         Wire wire = new Wire(named(state.a()), named(state.b()));
         try {
-            datapath.wirings().add(Wiring.restore(wire, datapath.baton(), datapath.agents(), state.lanes()));
+            datapath.topology().wirings().add(Wiring.restore(wire, datapath.baton(), datapath.agents(), state.lanes()));
         } catch (DatapathException | IndexOutOfBoundsException e) {
             throw failed(Section.WIRES.label(), e);
         }

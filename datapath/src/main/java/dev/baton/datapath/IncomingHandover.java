@@ -141,10 +141,10 @@ final class IncomingHandover implements AutoCloseable {
     /** The lanes run here: front-ends are served, counters go on, agents move to their CPUs. */
     private Takeover settle(Datapath taken, LaneClaims claims, long askedNs, int recovered) {
         Description from = Objects.requireNonNull(description);
-        taken.serve();
+        taken.conductor().run(taken.topology()::serve);
         Map<String, Long> counters = CountersSnapshot.values(from.datapath().counters());
         taken.conductor().call(() -> {
-            taken.portList().forEach(port -> port.carry(counters));
+            taken.topology().ports().forEach(port -> port.carry(counters));
             taken.agents().forEach(agent -> agent.execute(agent::pin));
             return this;
         });

@@ -21,7 +21,7 @@ final class LaneClaims {
 
     private LaneClaims(Datapath datapath) {
         this.datapath = datapath;
-        for (Wiring wiring : datapath.wirings()) {
+        for (Wiring wiring : datapath.topology().wirings()) {
             for (Lane lane : wiring.lanes()) {
                 lanes.add(lane);
                 wirings.add(wiring);

@@ -17,7 +17,7 @@ import java.util.Optional;
  * A datapath put into the records of a handover: taken on the conductor's thread, where nothing of it can change
  * meanwhile, and sent by whoever talks to the next owner.
  *
- * @param changes    {@link Datapath#changes} when it was taken
+ * @param changes    {@link Topology#changes} when it was taken
  * @param datapath   the datapath itself
  * @param ports      its ports, in the order they were added
  * @param wires      its wires
@@ -45,20 +45,20 @@ record Outgoing(long changes, DatapathState datapath, List<PortState> ports, Lis
     private static Outgoing describe(Datapath datapath, HandoverOptions options, int schemaVersion)
         throws HandoverException {
         List<PortState> ports = new ArrayList<>();
-        for (Port port : datapath.portList()) {
+        for (Port port : datapath.topology().ports()) {
             ports.add(switch (port) {
                 case VhostUserPort frontEnd -> frontEnd.save();
                 case BackendPort backEnd -> save(backEnd, options, schemaVersion);
                 case MemoryPort memory -> throw noTransfer(memory);
             });
         }
-        List<WireState> wires = datapath.wirings().stream().map(wiring -> new WireState(wiring.wire().a().name(),
-            wiring.wire().b().name(), wiring.save(datapath.agents()))).toList();
+        List<WireState> wires = datapath.topology().wirings().stream().map(wiring -> new WireState(
+            wiring.wire().a().name(), wiring.wire().b().name(), wiring.save(datapath.agents()))).toList();
         DatapathConfig config = datapath.config();
         DatapathState state = new DatapathState(options.version(), (int) ProcessHandle.current().pid(), config.cpus(),
-            config.idleMode() == IdleMode.BUSY, options.backendTransfer(), datapath.baton().fd(), datapath.countersFd(),
-            options.attachments());
-        return new Outgoing(datapath.changes(), state, ports, wires);
+            config.idleMode() == IdleMode.BUSY, options.backendTransfer(), datapath.baton().fd(),
+            datapath.countersFd(), options.attachments());
+        return new Outgoing(datapath.topology().changes(), state, ports, wires);
     }
 
     private static BackEndState save(BackendPort port, HandoverOptions options, int schemaVersion)

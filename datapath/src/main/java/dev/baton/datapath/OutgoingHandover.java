@@ -69,7 +69,7 @@ final class OutgoingHandover {
             faults.at(Edge.OUTGOING_RELEASE);
             release();
         } catch (HandoverException e) {
-            datapath.serve();
+            datapath.conductor().run(datapath.topology()::serve);
             throw e;
         }
         return leave();
@@ -83,12 +83,12 @@ final class OutgoingHandover {
     }
 
     private boolean isCurrent(Outgoing description) {
-        return datapath.conductor().call(datapath::changes) == description.changes();
+        return datapath.conductor().call(datapath.topology()::changes) == description.changes();
     }
 
     private void freeze() throws HandoverException {
         try {
-            datapath.freeze();
+            datapath.conductor().run(datapath.topology()::freeze);
         } catch (DatapathException e) {
             throw new HandoverException(Section.CLAIM.label(), HandoverError.REFUSED,
                 String.valueOf(e.getMessage()), e);
@@ -99,7 +99,7 @@ final class OutgoingHandover {
     private void release() throws HandoverException {
         List<CompletableFuture<Lane>> releases = new ArrayList<>();
         datapath.conductor().call(() -> {
-            for (Wiring wiring : datapath.wirings()) {
+            for (Wiring wiring : datapath.topology().wirings()) {
                 for (Lane lane : wiring.lanes()) {
                     releases.add(wiring.owner(lane).release(lane));
                 }
@@ -138,7 +138,7 @@ final class OutgoingHandover {
         List<Lane> gone = new ArrayList<>();
         List<Lane> kept = new ArrayList<>();
         datapath.conductor().call(() -> {
-            for (Wiring wiring : datapath.wirings()) {
+            for (Wiring wiring : datapath.topology().wirings()) {
                 for (Lane lane : wiring.lanes()) {
                     (wiring.owner(lane).cancelRelease(lane) ? kept : gone).add(lane);
                 }
@@ -151,7 +151,7 @@ final class OutgoingHandover {
         if (!gone.isEmpty()) {
             fence.end();
             datapath.conductor().call(() -> {
-                for (Wiring wiring : datapath.wirings()) {
+                for (Wiring wiring : datapath.topology().wirings()) {
                     wiring.lanes().stream().filter(gone::contains).forEach(lane -> wiring.seize(lane, 0));
                 }
                 return this;

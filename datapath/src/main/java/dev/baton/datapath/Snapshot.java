@@ -71,7 +71,7 @@ public record Snapshot(List<PortView> ports, List<WireView> wires, long epochs) 
         Map<VirtqueueEnd, QueueView> queues = new HashMap<>();
         List<WireView> wires = new ArrayList<>();
         long epochs = 0;
-        for (Wiring wiring : datapath.wirings()) {
+        for (Wiring wiring : datapath.topology().wirings()) {
             List<LaneView> lanes = new ArrayList<>();
             for (Lane lane : wiring.lanes()) {
                 DatapathAgent owner = wiring.owner(lane);
@@ -82,7 +82,7 @@ public record Snapshot(List<PortView> ports, List<WireView> wires, long epochs) 
             }
             wires.add(new WireView(wiring.wire().a().name(), wiring.wire().b().name(), lanes));
         }
-        List<PortView> ports = datapath.portList().stream().map(port ->
+        List<PortView> ports = datapath.topology().ports().stream().map(port ->
             new PortView(port.name(), port.describe(), port.state(), queuesOf(port, queues))).toList();
         return new Snapshot(ports, wires, epochs);
     }

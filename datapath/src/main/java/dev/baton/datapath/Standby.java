@@ -134,7 +134,7 @@ public final class Standby implements AutoCloseable {
     }
 
     private Ending ending(HandoverException problem) throws HandoverException {
-        if (problem.kind() == HandoverError.REFUSED && problem.getMessage().contains(ENDED_IN_ORDER)) {
+        if (problem.kind() == HandoverError.REFUSED && problem.reason().contains(ENDED_IN_ORDER)) {
             return new Ending.Ended();
         }
         boolean silent = problem.kind() == HandoverError.PEER_GONE || problem.kind() == HandoverError.TRUNCATED

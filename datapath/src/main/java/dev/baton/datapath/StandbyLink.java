@@ -43,7 +43,7 @@ final class StandbyLink {
 
     void run() throws HandoverException {
         Runnable listener = () -> changed = true;
-        datapath.onChange(listener);
+        datapath.conductor().run(() -> datapath.topology().onChange(listener));
         try {
             describe();
             while (goodbye == null) {
@@ -61,7 +61,7 @@ final class StandbyLink {
             sayGoodbye();
         } finally {
             if (goodbye == null) {
-                datapath.removeChangeListener(listener);
+                datapath.conductor().run(() -> datapath.topology().removeChangeListener(listener));
             }
         }
     }
