@@ -1,11 +1,14 @@
 package dev.baton.handover;
 
+import dev.baton.ffi.DescriptorMessage;
 import dev.baton.ffi.Epoll;
+import dev.baton.ffi.Errno;
 import dev.baton.ffi.EventFd;
 import dev.baton.ffi.Fd;
-import dev.baton.ffi.Poll;
 import dev.baton.ffi.SyscallException;
 import dev.baton.ffi.UnixSocket;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -100,15 +103,27 @@ public final class HandoverChannel implements AutoCloseable {
             throw new HandoverException(CHANNEL, HandoverError.CANNOT_PASS_DESCRIPTORS,
                 "it cannot pass descriptors: a handover needs a connected UNIX stream socket");
         }
-        // The kernel reports a socket that was never connected as hung up; so it does one whose peer has left, but
-        // that one has credentials of a peer.
-        if ((Poll.await(socket, Poll.OUT, 0) & Poll.HUP) != 0 && UnixSocket.peerCredentials(socket).uid() == -1) {
+        if (!isConnected(socket)) {
             throw new HandoverException(CHANNEL, HandoverError.CANNOT_PASS_DESCRIPTORS,
                 "it cannot pass descriptors: the socket is not connected");
         }
         if (!DirectBuffer.SHOULD_BOUNDS_CHECK) {
             throw new HandoverException(CHANNEL, HandoverError.SOCKET_FAILED,
                 "the bounds checks of Agrona's buffers are off, and what a peer sends must be read with them on");
+        }
+    }
+
+    /** A stream that was never connected cannot even be looked at; one whose peer has left can. */
+    private static boolean isConnected(Fd socket) {
+        List<Fd> descriptors = new ArrayList<>();
+        try (Arena arena = Arena.ofConfined()) {
+            new DescriptorMessage.Receiver().receive(socket, arena.allocate(1).address(), 1, descriptors,
+                DescriptorMessage.MSG_PEEK | DescriptorMessage.MSG_DONTWAIT);
+            return true;
+        } catch (SyscallException e) {
+            return e.errno() != Errno.EINVAL && e.errno() != Errno.ENOTCONN;
+        } finally {
+            descriptors.forEach(Fd::close);
         }
     }
 
@@ -157,7 +172,9 @@ public final class HandoverChannel implements AutoCloseable {
         sending.lock();
         try {
             checkOpen(label);
-            if (fault != Fault.SILENCE && fault != Fault.CLOSE) {
+            if (fault == Fault.SILENCE) {
+                sender.skip();
+            } else if (fault != Fault.CLOSE) {
                 sender.send(section, label, versionOf(section), body, numbers(label, descriptors), fault);
             }
         } catch (HandoverException e) {
