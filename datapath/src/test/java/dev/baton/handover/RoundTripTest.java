@@ -1,0 +1,88 @@
+package dev.baton.handover;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.baton.ffi.Fd;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What is sent is what arrives, descriptors included. */
+@ExtendWith(NoLeaks.class)
+class RoundTripTest {
+    private static final int MANY = 600;
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1})
+    void aDescriptionArrivesWhole(int schemaVersion) throws HandoverException {
+        try (Sample sample = new Sample(); Channels channels = Channels.agreed(schemaVersion)) {
+            Description sent = sample.description();
+            Sample.send(channels.outgoing, sent);
+            try (Description received = DescriptionReader.read(channels.incoming, Link.TIMEOUT_MS)) {
+                assertThat(Identity.of(received)).isEqualTo(Identity.of(sent));
+                assertThat(received.descriptors()).hasSameSizeAs(sent.descriptors()).allMatch(Fd::isOpen);
+            }
+            assertThat(sent.descriptors()).as("the sender's own").allMatch(Fd::isOpen);
+        }
+    }
+
+    @Test
+    void moreDescriptorsThanAMessageTakes() throws HandoverException {
+        try (Sample sample = new Sample(); Channels channels = Channels.agreed(1)) {
+            BackEndState sent = sample.backEnd("uplink", MANY, 1);
+            DatapathState datapath = sample.datapath();
+            CompletableFuture<Void> sender = Channels.beside(() -> DescriptionWriter.write(channels.outgoing, datapath,
+                List.of(sent), List.of(), 1));
+            try (Description received = DescriptionReader.read(channels.incoming, Link.TIMEOUT_MS)) {
+                assertThat(received.descriptors()).hasSize(MANY + 2);
+                assertThat(Identity.of(received.ports())).isEqualTo(Identity.of(List.of(sent)));
+            }
+            sender.join();
+        }
+    }
+
+    @Test
+    void aLargeSectionIsReadWhileItIsSent() throws HandoverException {
+        try (Channels channels = Channels.agreed(1)) {
+            List<LaneConfirmation> lanes = new ArrayList<>();
+            for (int i = 0; i < 50_000; i++) {
+                lanes.add(new LaneConfirmation(i, 100L + i, -i, i));
+            }
+            CompletableFuture<Void> sender =
+                Channels.beside(() -> HandoverMessages.sendConfirmed(channels.outgoing, 4, lanes));
+            assertThat(HandoverMessages.awaitConfirmed(channels.incoming, 4, Link.TIMEOUT_MS)).isEqualTo(lanes);
+            sender.join();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"END", "PREPARED", "CLAIM", "CLAIMING", "SWITCHED", "STANDBY", "MOVED"})
+    void aStepTellsItsGeneration(String step) throws HandoverException {
+        Section section = Section.valueOf(step);
+        try (Channels channels = Channels.agreed(1)) {
+            HandoverMessages.sendStep(channels.incoming, section, Long.MAX_VALUE);
+            HandoverMessages.sendStep(channels.incoming, section, 7);
+            assertThat(HandoverMessages.awaitStep(channels.outgoing, section, Link.TIMEOUT_MS))
+                .isEqualTo(Long.MAX_VALUE);
+            HandoverMessages.awaitStep(channels.outgoing, section, 7, Link.TIMEOUT_MS);
+        }
+    }
+
+    @Test
+    void aDescriptionFollowsAnother() throws HandoverException {
+        try (Sample sample = new Sample(); Channels channels = Channels.agreed(1)) {
+            Description sent = sample.description();
+            Sample.send(channels.outgoing, sent);
+            DescriptionReader.read(channels.incoming, Link.TIMEOUT_MS).close();
+            Sample.send(channels.outgoing, sent);
+            Received first = channels.incoming.receive(Link.TIMEOUT_MS, Section.CLAIM, Section.DATAPATH);
+            try (Description again = DescriptionReader.readAfter(first, channels.incoming, Link.TIMEOUT_MS)) {
+                assertThat(Identity.of(again)).isEqualTo(Identity.of(sent));
+            }
+        }
+    }
+}
