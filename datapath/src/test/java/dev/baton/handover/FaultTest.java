@@ -24,9 +24,11 @@ class FaultTest {
         "CLOSE,PEER_GONE", "SILENCE,TIMEOUT"})
     void everySectionCanBeHit(Fault fault, HandoverError kind) throws HandoverException {
         for (String section : SECTIONS) {
-            HandoverException failure = failure(section + ":" + fault, 20);
             // One that is swallowed is missed when the next one comes, if one comes.
-            boolean missed = fault == Fault.SILENCE && !section.equals("end");
+            boolean last = section.equals("end");
+            boolean missed = fault == Fault.SILENCE && !last;
+            HandoverException failure =
+                failure(section + ":" + fault, fault == Fault.SILENCE && last ? 200 : Link.TIMEOUT_MS);
             assertThat(failure.kind()).as(failure.getMessage())
                 .isEqualTo(missed ? HandoverError.OUT_OF_SEQUENCE : kind);
         }
