@@ -21,6 +21,7 @@ import picocli.CommandLine.Option;
 @Command(name = "demo", mixinStandardHelpOptions = true, usageHelpAutoWidth = true,
         description = {
             "Shows Baton at work: a guest in another process, a TAP, this kernel's IP stack, traffic both ways.",
+            "In the middle of it Baton's part changes its process, twice.",
             "Ends with status 0 when no frame was lost, duplicated or reordered."})
 final class DemoCommand implements Callable<Integer> {
     private static final int INTERRUPTED = 130;
@@ -42,8 +43,8 @@ final class DemoCommand implements Callable<Integer> {
         }
         Termination termination = Termination.watch();
         int status = Main.FAILED;
-        try (Demo demo = Demo.launch(termination::isAsked, DemoCommand::progress)) {
-            DemoResult result = demo.run(seconds, !inMemory);
+        try (Demo demo = Demo.launch(termination::isAsked, DemoCommand::progress, !inMemory)) {
+            DemoResult result = demo.run(seconds);
             show(result);
             if (json != null) {
                 Files.writeString(json, JsonWriter.pretty(result.tree()));
@@ -85,6 +86,7 @@ final class DemoCommand implements Callable<Integer> {
                     latency.getMaxValue() / 1000);
         }
         System.out.println(table);
+        result.handoverLines().forEach(System.out::println);
         System.out.println(result.isPerfect() ? "Every frame arrived, once and in order."
                 : "Something is wrong: frames were lost, duplicated, reordered or corrupted, or pings not answered.");
         System.out.flush();

@@ -1,7 +1,6 @@
 package dev.baton.tools.demo;
 
 import dev.baton.datapath.Datapath;
-import dev.baton.datapath.DatapathConfig;
 import dev.baton.datapath.DatapathException;
 import dev.baton.datapath.MemoryPortConfig;
 import dev.baton.datapath.Port;
@@ -15,6 +14,7 @@ import dev.baton.tools.traffic.Arrivals;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -30,6 +30,9 @@ import org.jspecify.annotations.Nullable;
  *            vhost-user socket, memfd                                                UDP sockets of this process
  * </pre>
  *
+ * <p>In the middle of the traffic Baton's part moves to another process, and from that to one more, see
+ * {@link Handovers}.
+ *
  * <p>The namespace has no name and the TAP is not persistent: both go with this process, whatever ends it. So does the
  * guest, at the end of its input. Only the socket lies in the file system, in a directory that {@link #close} removes.
  */
@@ -40,30 +43,36 @@ public final class Demo implements AutoCloseable {
     private final BooleanSupplier stop;
     private final Consumer<String> progress;
     private final Path folder;
+    private final boolean useKernel;
     private final Datapath datapath;
     private @Nullable Fd namespace;
-    private @Nullable GuestProcess guest;
+    private final Handovers handovers;
+    private @Nullable DemoProcess guest;
     private @Nullable FarSide far;
 
-    private Demo(BooleanSupplier stop, Consumer<String> progress, Path folder, Datapath datapath) {
+    private Demo(BooleanSupplier stop, Consumer<String> progress, Path folder, boolean useKernel, Datapath datapath) {
+        this.useKernel = useKernel;
         this.stop = stop;
         this.progress = progress;
         this.folder = folder;
         this.datapath = datapath;
+        this.handovers = new Handovers(folder, stop);
     }
 
     /**
      * Launches the datapath.
      *
-     * @param stop     true when the user has had enough
-     * @param progress is told what happens, line by line
+     * @param stop      true when the user has had enough
+     * @param progress  is told what happens, line by line
+     * @param useKernel false: in-memory ports even where a TAP could be had
      * @return the demo, to be run once and closed
      * @throws IOException when there is no place for the socket
      */
-    public static Demo launch(BooleanSupplier stop, Consumer<String> progress) throws IOException {
+    public static Demo launch(BooleanSupplier stop, Consumer<String> progress, boolean useKernel)
+            throws IOException {
         Path folder = Files.createTempDirectory(folderPrefix());
         try {
-            return new Demo(stop, progress, folder, Datapath.launch(DatapathConfig.defaults()));
+            return new Demo(stop, progress, folder, useKernel, Datapath.launch(Handovers.config(!useKernel)));
         } catch (RuntimeException e) {
             Files.delete(folder);
             throw e;
@@ -78,12 +87,11 @@ public final class Demo implements AutoCloseable {
     /**
      * Runs the traffic.
      *
-     * @param seconds   how long the bulk takes
-     * @param useKernel false: in-memory ports even where a TAP could be had
+     * @param seconds how long the bulk takes
      * @return what was measured
      * @throws DemoException when something on the way failed
      */
-    public DemoResult run(int seconds, boolean useKernel) throws DemoException {
+    public DemoResult run(int seconds) throws DemoException {
         Path socket = folder.resolve("guest.sock");
         Port guestPort = datapath.add(VhostUserPortConfig.listen("guest", socket).withQueuePairs(Plan.QUEUE_PAIRS));
         FarSide farSide = useKernel ? kernel() : null;
@@ -96,9 +104,11 @@ public final class Demo implements AutoCloseable {
         Port farPort = datapath.ports().getLast();
         datapath.wire(guestPort, farPort);
         progress.accept("wired       " + guestPort.describe() + " = " + farPort.describe());
-        GuestProcess process = startGuest(socket);
+        DemoProcess process = DemoProcess.start("guest", List.of("demo-guest", socket.toString()));
         guest = process;
         Object ready = process.expect(Plan.READY, PATIENCE_SECONDS, stop);
+        String guestDescription = guestPort.describe();
+        String farDescription = farPort.describe();
         progress.accept("guest       pid " + process.pid() + ", " + datapath.state(guestPort));
         farSide.start();
 
@@ -112,10 +122,14 @@ public final class Demo implements AutoCloseable {
 
         progress.accept("bulk        " + seconds + " s of UDP both ways, " + Plan.QUEUE_PAIRS + " flows, at most "
                 + Plan.WINDOW + " frames of a flow on the way");
+        if (kernel) {
+            handovers.start();
+        }
         long startNs = System.nanoTime();
         long deadlineNs = startNs + TimeUnit.SECONDS.toNanos(seconds);
         farSide.bulk(deadlineNs);
         process.order(Plan.BULK, String.valueOf(deadlineNs));
+        handOver(guestPort, kernel, TimeUnit.SECONDS.toNanos(seconds));
         process.expect(Plan.SETTLED, seconds + PATIENCE_SECONDS, stop);
         while (!farSide.isSettled()) {
             pause(1_000_000);
@@ -124,10 +138,23 @@ public final class Demo implements AutoCloseable {
         process.order(Plan.FINISH);
         Object done = process.expect(Plan.DONE, PATIENCE_SECONDS, stop);
         FarSide.Result farResult = farSide.finish();
-        return new DemoResult(kernel, seconds, JsonReader.text(ready, "features"), guestPort.describe(),
-                farPort.describe(), pinged, farPinged, JsonReader.number(done, "arpAnswered").longValue(),
+        return new DemoResult(kernel, seconds, JsonReader.text(ready, "features"), guestDescription,
+                farDescription, handovers.done(), pinged, farPinged, JsonReader.number(done, "arpAnswered").longValue(),
                 new DemoResult.Direction(JsonReader.number(done, "sent").longValue(), farResult.arrivals()),
                 new DemoResult.Direction(farResult.sent(), Arrivals.ofTree(JsonReader.at(done, "arrivals"))));
+    }
+
+    /** Handovers, spread over the time of the bulk. */
+    private void handOver(Port guestPort, boolean kernel, long bulkNs) throws DemoException {
+        if (!kernel) {
+            pause(bulkNs / 3);
+            handovers.move(datapath, guestPort);
+            return;
+        }
+        while (handovers.hasNext()) {
+            pause(bulkNs / (2L * Plan.TAKEOVERS + 1));
+            handovers.takeOver(datapath);
+        }
     }
 
     private static String farName(boolean kernel) {
@@ -155,18 +182,10 @@ public final class Demo implements AutoCloseable {
         }
     }
 
-    private static GuestProcess startGuest(Path socket) throws DemoException {
-        try {
-            return GuestProcess.start(socket);
-        } catch (IOException e) {
-            throw new DemoException("cannot start the guest process: " + e.getMessage());
-        }
-    }
-
     /** Ends the guest, the far side and the datapath, and removes what they left. */
     @Override
     public void close() throws IOException {
-        GuestProcess process = guest;
+        DemoProcess process = guest;
         if (process != null) {
             process.close();
         }
@@ -175,6 +194,7 @@ public final class Demo implements AutoCloseable {
             farSide.close();
         }
         datapath.close();
+        handovers.close();
         Fd fresh = namespace;
         if (fresh != null) {
             fresh.close();

@@ -3,6 +3,8 @@ package dev.baton.tools.demo;
 import dev.baton.tools.json.JsonReader;
 import dev.baton.tools.traffic.Arrivals;
 import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -14,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param features      virtio features of the guest
  * @param guestPort     Baton's port to the guest
  * @param farPort       Baton's port to the far side
+ * @param handovers     the handovers in the middle of the bulk
  * @param pinged        what the guest told of its pings
  * @param farPinged     answers that the far side got to its pings
  * @param arpAnswered   ARP requests that the guest answered
@@ -21,7 +24,8 @@ import org.jspecify.annotations.Nullable;
  * @param farToGuest    the bulk to the guest
  */
 public record DemoResult(boolean kernel, int seconds, String features, String guestPort, String farPort,
-        @Nullable Object pinged, int farPinged, long arpAnswered, Direction guestToFar, Direction farToGuest) {
+        List<Handovers.Done> handovers, @Nullable Object pinged, int farPinged, long arpAnswered,
+        Direction guestToFar, Direction farToGuest) {
 
     /**
      * The bulk in one direction.
@@ -77,6 +81,27 @@ public record DemoResult(boolean kernel, int seconds, String features, String gu
         return directions;
     }
 
+    private static Map<String, Object> tree(Handovers.Done handover) {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("what", handover.what());
+        tree.put("blackoutNs", Latency.tree(handover.blackoutNs()));
+        tree.put("brownoutNs", handover.brownoutNs());
+        return tree;
+    }
+
+    /**
+     * The handovers in the middle of the traffic, a line each.
+     *
+     * @return what changed its owner, and the pause that it took
+     */
+    public List<String> handoverLines() {
+        return handovers.stream().map(handover -> String.format(Locale.ROOT,
+                "handover    %s: blackout p50 %.1f us, max %.1f us%s", handover.what(),
+                handover.blackoutNs().getValueAtPercentile(50) / 1000.0, handover.blackoutNs().getMaxValue() / 1000.0,
+                handover.brownoutNs() == 0 ? ""
+                        : String.format(Locale.ROOT, ", prepared in %.1f s", handover.brownoutNs() / 1e9))).toList();
+    }
+
     /**
      * Everything, for {@code --json}.
      *
@@ -101,6 +126,7 @@ public record DemoResult(boolean kernel, int seconds, String features, String gu
         directions.put("guestToFar", guestToFar.tree(seconds));
         directions.put("farToGuest", farToGuest.tree(seconds));
         tree.put("directions", directions);
+        tree.put("handovers", handovers.stream().map(DemoResult::tree).toList());
         tree.put("perfect", isPerfect());
         return tree;
     }

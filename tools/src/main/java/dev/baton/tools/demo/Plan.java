@@ -12,6 +12,11 @@ final class Plan {
     static final int WINDOW = 96;
     static final int PINGS = 100;
     static final String TAP = "baton0";
+    /** How often the datapath changes its process in the middle of the traffic, or its agent where there is no TAP. */
+    static final int TAKEOVERS = 2;
+    static final int MOVES = 1000;
+    /** Fewer than by default: the demo is short, and its new owners share two or so CPUs with the traffic. */
+    static final int REHEARSALS = 4000;
 
     /** Parent to guest: {@code ping N}, {@code bulk DEADLINE_NS}, {@code finish}. */
     static final String PING = "ping";
@@ -23,6 +28,11 @@ final class Plan {
     static final String PINGED = "pinged";
     static final String SETTLED = "settled";
     static final String DONE = "done";
+
+    /** Owner to parent. */
+    static final String STARTED = "started";
+    static final String OWNER = "owner";
+    static final String RELIEVED = "relieved";
 
     private Plan() {
     }

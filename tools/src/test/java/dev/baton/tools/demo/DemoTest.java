@@ -47,16 +47,17 @@ class DemoTest {
     @Test
     void whoHasEnoughIsObeyed() throws Exception {
         Set<String> before = leftovers();
-        try (Demo demo = Demo.launch(() -> lines.stream().anyMatch(line -> line.startsWith("bulk")), lines::add)) {
-            assertThat(catchThrowable(() -> demo.run(600, true)))
+        try (Demo demo = Demo.launch(() -> lines.stream().anyMatch(line -> line.startsWith("bulk")), lines::add,
+                true)) {
+            assertThat(catchThrowable(() -> demo.run(600)))
                     .isInstanceOf(DemoException.class).hasMessage("interrupted");
         }
         assertThat(leftovers()).isEqualTo(before);
     }
 
     private DemoResult run(boolean useKernel, int seconds) throws Exception {
-        try (Demo demo = Demo.launch(() -> false, lines::add)) {
-            return demo.run(seconds, useKernel);
+        try (Demo demo = Demo.launch(() -> false, lines::add, useKernel)) {
+            return demo.run(seconds);
         }
     }
 
@@ -71,6 +72,8 @@ class DemoTest {
         assertThat(JsonReader.number(tree, "ping", "guestAnswered").intValue()).isEqualTo(Plan.PINGS);
         assertThat(JsonReader.number(tree, "ping", "farAnswered").intValue()).isEqualTo(Plan.PINGS);
         assertThat(result.isPerfect()).isTrue();
+        assertThat(result.handovers()).hasSize(result.kernel() ? Plan.TAKEOVERS : 1);
+        assertThat(result.handoverLines()).allMatch(line -> line.startsWith("handover    "));
     }
 
     /** Interfaces, named namespaces, and folders of the demo. */

@@ -15,23 +15,30 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** The process of the guest, as its parent sees it. */
-final class GuestProcess implements AutoCloseable {
+/** A process of the demo, guest or owner, as its parent sees it. */
+final class DemoProcess implements AutoCloseable {
     private static final String END = "";
     private static final long SIGNAL_DISTANCE_NS = 300_000_000L;
 
+    private final String role;
     private final Process process;
     private final PrintStream orders;
     private final BlockingQueue<String> events = new LinkedBlockingQueue<>();
 
-    private GuestProcess(Process process) {
+    private DemoProcess(String role, Process process) {
+        this.role = role;
         this.process = process;
         this.orders = new PrintStream(process.getOutputStream(), true, StandardCharsets.UTF_8);
-        Thread.ofPlatform().daemon().name("guest-events").start(this::listen);
+        Thread.ofPlatform().daemon().name(role + "-events").start(this::listen);
     }
 
-    /** Starts a second JVM like this one. */
-    static GuestProcess start(Path socket) throws IOException {
+    /**
+     * Starts another JVM like this one.
+     *
+     * @param role    what it plays, for messages
+     * @param words   the command of Baton that it runs
+     */
+    static DemoProcess start(String role, List<String> words) throws DemoException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of("-XX:+UseSerialGC", "-Xms16m", "-Xmx64m", "-XX:-UsePerfData"));
@@ -45,9 +52,13 @@ final class GuestProcess implements AutoCloseable {
                     "--add-opens=java.base/jdk.internal.misc=org.agrona", "-p", modulePath, "-m",
                     "dev.baton.tools/dev.baton.tools.Main"));
         }
-        command.addAll(List.of("demo-guest", socket.toString()));
-        return new GuestProcess(
-                new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start());
+        command.addAll(words);
+        try {
+            return new DemoProcess(role,
+                    new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start());
+        } catch (IOException e) {
+            throw new DemoException("cannot start the " + role + " process: " + e.getMessage());
+        }
     }
 
     private void listen() {
@@ -90,15 +101,15 @@ final class GuestProcess implements AutoCloseable {
                 // Ctrl-C goes to both processes, and the guest may be the first to obey.
                 LockSupport.parkNanos(SIGNAL_DISTANCE_NS);
                 throw new DemoException(
-                        stop.getAsBoolean() ? "interrupted" : "the guest process ended before it was told to");
+                        stop.getAsBoolean() ? "interrupted" : "the " + role + " process ended before it was told to");
             }
             Object document = JsonReader.parse(line);
             if (event.equals(JsonReader.at(document, "event"))) {
                 return document;
             }
-            throw new DemoException("the guest process said " + line + " where '" + event + "' is due");
+            throw new DemoException("the " + role + " process said " + line + " where '" + event + "' is due");
         }
-        throw new DemoException("the guest process was not '" + event + "' within " + seconds + " s");
+        throw new DemoException("the " + role + " process was not '" + event + "' within " + seconds + " s");
     }
 
     private @Nullable String poll() throws DemoException {
