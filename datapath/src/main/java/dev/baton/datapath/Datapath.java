@@ -199,8 +199,10 @@ public final class Datapath implements AutoCloseable {
                 options.faults().at(Edge.OUTGOING_ASKED);
                 Outgoing.check(this);
                 options.faults().at(Edge.OUTGOING_HELLO);
-                options.hello(Hello.Purpose.TAKEOVER).exchange(open, options.timeoutMs());
-                return new OutgoingHandover(this, open, options).run();
+                Hello peer = options.hello(Hello.Purpose.TAKEOVER).exchange(open, options.timeoutMs());
+                try (Fence fence = Fence.of(peer.pid())) {
+                    return new OutgoingHandover(this, open, fence, options).run();
+                }
             } catch (HandoverException e) {
                 HandoverMessages.refuse(open, e);
                 throw e;
@@ -218,11 +220,14 @@ public final class Datapath implements AutoCloseable {
     public static Takeover takeOver(Fd channel, HandoverOptions options) throws HandoverException {
         long startedNs = System.nanoTime();
         try (HandoverChannel open = HandoverChannel.over(channel, options.faults(), options.timeoutMs())) {
-            try (IncomingHandover incoming = new IncomingHandover(open, options, startedNs)) {
+            try {
                 options.faults().at(Edge.INCOMING_ASK);
                 options.faults().at(Edge.INCOMING_HELLO);
-                options.hello(Hello.Purpose.TAKEOVER).exchange(open, options.timeoutMs());
-                return incoming.run();
+                Hello peer = options.hello(Hello.Purpose.TAKEOVER).exchange(open, options.timeoutMs());
+                try (Fence fence = Fence.of(peer.pid());
+                     IncomingHandover incoming = new IncomingHandover(open, fence, options, startedNs)) {
+                    return incoming.run();
+                }
             } catch (HandoverException e) {
                 HandoverMessages.refuse(open, e);
                 throw e;

@@ -29,6 +29,7 @@ final class IncomingHandover implements AutoCloseable {
     private static final long PATIENCE_MS = 60_000;
 
     private final HandoverChannel channel;
+    private final Fence peer;
     private final HandoverOptions options;
     private final HandoverFaults faults;
     private final long startedNs;
@@ -36,7 +37,14 @@ final class IncomingHandover implements AutoCloseable {
     private @Nullable Datapath datapath;
     private long confirmedGeneration;
 
-    IncomingHandover(HandoverChannel channel, HandoverOptions options, long startedNs) {
+    /**
+     * A handover.
+     *
+     * @param peer      the old owner's process
+     * @param startedNs when the first word was said
+     */
+    IncomingHandover(HandoverChannel channel, Fence peer, HandoverOptions options, long startedNs) {
+        this.peer = peer;
         this.channel = channel;
         this.options = options;
         this.faults = options.faults();
@@ -110,18 +118,16 @@ final class IncomingHandover implements AutoCloseable {
         } catch (HandoverException e) {
             problem = e;
         }
-        try (Fence fence = Fence.of(channel.peerPid())) {
-            boolean gone = problem.kind() == HandoverError.PEER_GONE;
-            if (gone && fence.hasEnded(Fence.DEATH_TIMEOUT_MS)) {
-                return claims.seizeLeft(formerCounters());
-            }
-            if (claims.giveUp()) {
-                throw problem;
-            }
-            // Some lanes are here, some are with an owner that says nothing any more.
-            fence.end();
+        boolean gone = problem.kind() == HandoverError.PEER_GONE;
+        if (gone && peer.hasEnded(Fence.DEATH_TIMEOUT_MS)) {
             return claims.seizeLeft(formerCounters());
         }
+        if (claims.giveUp()) {
+            throw problem;
+        }
+        // Some lanes are here, some are with an owner that says nothing any more.
+        peer.end();
+        return claims.seizeLeft(formerCounters());
     }
 
     /** What the former owner has counted so far. */

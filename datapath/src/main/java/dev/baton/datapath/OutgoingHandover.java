@@ -33,13 +33,20 @@ import java.util.concurrent.TimeoutException;
  * owner. When it has them all it is the owner, and its death is a matter for a standby.
  */
 final class OutgoingHandover {
+    private final Fence peer;
     private final Datapath datapath;
     private final HandoverChannel channel;
     private final HandoverOptions options;
     private final HandoverFaults faults;
     private long generation;
 
-    OutgoingHandover(Datapath datapath, HandoverChannel channel, HandoverOptions options) {
+    /**
+     * A handover.
+     *
+     * @param peer the new owner's process
+     */
+    OutgoingHandover(Datapath datapath, HandoverChannel channel, Fence peer, HandoverOptions options) {
+        this.peer = peer;
         this.datapath = datapath;
         this.channel = channel;
         this.options = options;
@@ -108,12 +115,10 @@ final class OutgoingHandover {
         });
         CompletableFuture<Void> all = CompletableFuture.allOf(releases.toArray(CompletableFuture<?>[]::new));
         long deadlineNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(options.timeoutMs());
-        try (Fence fence = Fence.of(channel.peerPid())) {
-            while (!await(all)) {
-                if (fence.hasEnded(0) || System.nanoTime() > deadlineNs) {
-                    keepWhatIsLeft(fence);
-                    return;
-                }
+        while (!await(all)) {
+            if (peer.hasEnded(0) || System.nanoTime() > deadlineNs) {
+                keepWhatIsLeft();
+                return;
             }
         }
     }
@@ -133,8 +138,8 @@ final class OutgoingHandover {
     }
 
     /** The peer did not take all lanes in time: none may be without an owner. Returns when all are gone after all. */
-    private void keepWhatIsLeft(Fence fence) throws HandoverException {
-        boolean peerDead = fence.hasEnded(0);
+    private void keepWhatIsLeft() throws HandoverException {
+        boolean peerDead = peer.hasEnded(0);
         List<Lane> gone = new ArrayList<>();
         List<Lane> kept = new ArrayList<>();
         datapath.conductor().call(() -> {
@@ -149,7 +154,7 @@ final class OutgoingHandover {
             return;
         }
         if (!gone.isEmpty()) {
-            fence.end();
+            peer.end();
             datapath.conductor().call(() -> {
                 for (Wiring wiring : datapath.topology().wirings()) {
                     wiring.lanes().stream().filter(gone::contains).forEach(lane -> wiring.seize(lane, 0));

@@ -37,12 +37,12 @@ public final class Standby implements AutoCloseable {
     private final Fence fence;
     private final int ownerPid;
 
-    private Standby(HandoverChannel channel, HandoverOptions options, IncomingHandover incoming) {
+    private Standby(HandoverChannel channel, HandoverOptions options, int ownerPid, long startedNs) {
         this.channel = channel;
         this.options = options;
-        this.incoming = incoming;
-        this.ownerPid = channel.peerPid();
+        this.ownerPid = ownerPid;
         this.fence = Fence.of(ownerPid);
+        this.incoming = new IncomingHandover(channel, fence, options, startedNs);
     }
 
     /** How the wait of a standby ended. */
@@ -74,21 +74,29 @@ public final class Standby implements AutoCloseable {
      */
     public static Standby attach(Fd socket, HandoverOptions options) throws HandoverException {
         HandoverChannel channel = HandoverChannel.over(socket, options.faults(), options.timeoutMs());
-        IncomingHandover incoming = new IncomingHandover(channel, options, System.nanoTime());
+        long startedNs = System.nanoTime();
+        Standby standby = null;
         try {
             options.faults().at(Edge.STANDBY_ATTACH);
-            options.hello(Hello.Purpose.STANDBY).exchange(channel, options.timeoutMs());
-            incoming.prepare(DescriptionReader.read(channel, PATIENCE_MS));
-            Rehearsal.run(options.rehearsals());
-            options.faults().at(Edge.STANDBY_READY);
-            HandoverMessages.sendStep(channel, Section.STANDBY, incoming.generation());
-            return new Standby(channel, options, incoming);
+            Hello owner = options.hello(Hello.Purpose.STANDBY).exchange(channel, options.timeoutMs());
+            standby = new Standby(channel, options, owner.pid(), startedNs);
+            standby.prepare();
+            return standby;
         } catch (HandoverException e) {
             HandoverMessages.refuse(channel, e);
-            incoming.close();
+            if (standby != null) {
+                standby.close();
+            }
             channel.close();
             throw e;
         }
+    }
+
+    private void prepare() throws HandoverException {
+        incoming.prepare(DescriptionReader.read(channel, PATIENCE_MS));
+        Rehearsal.run(options.rehearsals());
+        options.faults().at(Edge.STANDBY_READY);
+        HandoverMessages.sendStep(channel, Section.STANDBY, incoming.generation());
     }
 
     /** The process that is stood by for. */
@@ -157,6 +165,11 @@ public final class Standby implements AutoCloseable {
         fence.end();
         options.faults().at(Edge.STANDBY_CLAIM);
         return new Ending.Seized(incoming.seize());
+    }
+
+    /** Ends {@link #await} with an exception; any thread. */
+    public void stop() {
+        channel.close();
     }
 
     @Override

@@ -75,7 +75,8 @@ public final class VhostUserPort extends VirtqueuePort {
     /** All of the port that the next owner needs, its descriptors still this port's. */
     FrontEndState save() {
         BackendConnection served = connection;
-        return new FrontEndState(name(), queuePairs(), config.backendTransfer(), config.socket().toString(),
+        return new FrontEndState(name(), queuePairs(), config.backendTransfer(),
+            config.socket().toAbsolutePath().toString(),
             config.mode() == SocketMode.SERVER, config.offloads(), firstQueueRecord(), socket.listener(),
             served == null ? null : served.socket(), served == null ? null : served.state());
     }

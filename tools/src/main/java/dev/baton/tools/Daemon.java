@@ -4,29 +4,35 @@ import dev.baton.datapath.Datapath;
 import dev.baton.datapath.DatapathConfig;
 import dev.baton.datapath.DatapathException;
 import dev.baton.datapath.IdleMode;
+import dev.baton.datapath.LoopbackPortConfig;
 import dev.baton.datapath.Port;
 import dev.baton.datapath.SocketMode;
+import dev.baton.datapath.Takeover;
 import dev.baton.datapath.TapPortConfig;
 import dev.baton.datapath.VhostUserPortConfig;
 import dev.baton.ffi.Sched;
 import dev.baton.ffi.SyscallException;
 import dev.baton.ffi.UnixSocket;
+import dev.baton.handover.Attachment;
 import dev.baton.tap.TapConfig;
 import dev.baton.tools.control.ControlClient;
+import dev.baton.tools.control.ControlCommand;
 import dev.baton.tools.control.ControlServer;
 import dev.baton.tools.options.PortSpec;
 import dev.baton.tools.options.RunOptions;
+import dev.baton.tools.options.TransferOptions;
 import dev.baton.tools.options.WireSpec;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** A datapath with ports, wires and a control socket as {@link RunOptions} ask for them. */
+/** A datapath with its control socket: started as {@link RunOptions} ask for it, or taken over from another process. */
 final class Daemon implements AutoCloseable {
     private final Datapath datapath;
     private final @Nullable ControlServer control;
@@ -36,8 +42,12 @@ final class Daemon implements AutoCloseable {
         this.control = control;
     }
 
-    /** Starts everything, or nothing: what was opened before a failure is closed again. */
-    static Daemon start(RunOptions options) {
+    /**
+     * Starts everything, or nothing: what was opened before a failure is closed again.
+     *
+     * @param handedOver told when another process has taken the datapath over
+     */
+    static Daemon start(RunOptions options, Runnable handedOver) {
         Path path = options.control();
         if (path != null) {
             claim(path);
@@ -49,16 +59,30 @@ final class Daemon implements AutoCloseable {
         try {
             Map<String, Port> ports = new HashMap<>();
             for (PortSpec spec : options.ports()) {
-                ports.put(spec.name(), add(datapath, spec));
+                ports.put(spec.name(), add(datapath, spec, options.transfer()));
             }
             for (WireSpec wire : options.wires()) {
                 datapath.wire(named(ports, wire.a()), named(ports, wire.b()));
             }
-            return new Daemon(datapath, path == null ? null : listen(path, datapath));
+            HandoverService handovers = new HandoverService(datapath, options.transfer(), handedOver);
+            return new Daemon(datapath, path == null ? null : listen(path, datapath, handovers));
         } catch (RuntimeException e) {
             datapath.close();
             throw e;
         }
+    }
+
+    /** Goes on with a datapath that was taken over, and with its control socket. */
+    static Daemon takenOver(Takeover takeover, TransferOptions transfer, Runnable handedOver) {
+        HandoverService handovers = new HandoverService(takeover.datapath(), transfer, handedOver);
+        Attachment control = HandoverService.controlOf(takeover.attachments());
+        ControlServer server = null;
+        if (control != null) {
+            server = ControlServer.adopt(Path.of(control.text()), control.fd(),
+                    DaemonCommands.of(takeover.datapath(), handovers));
+            handovers.servedBy(server);
+        }
+        return new Daemon(takeover.datapath(), server);
     }
 
     private static void checkCpus(int[] cpus) {
@@ -79,11 +103,13 @@ final class Daemon implements AutoCloseable {
         return port;
     }
 
-    private static Port add(Datapath datapath, PortSpec spec) {
+    private static Port add(Datapath datapath, PortSpec spec, TransferOptions transfer) {
         return switch (spec) {
             case PortSpec.VhostUser it -> datapath.add(new VhostUserPortConfig(it.name(), it.path(),
-                    it.listen() ? SocketMode.SERVER : SocketMode.CLIENT, it.queuePairs(), it.offloads(), true));
+                    it.listen() ? SocketMode.SERVER : SocketMode.CLIENT, it.queuePairs(), it.offloads(),
+                    transfer.device(it.backendTransfer())));
             case PortSpec.Tap it -> datapath.add(tap(it));
+            case PortSpec.Loopback it -> datapath.add(new LoopbackPortConfig(it.name(), it.queuePairs()));
         };
     }
 
@@ -112,9 +138,13 @@ final class Daemon implements AutoCloseable {
         }
     }
 
-    private static ControlServer listen(Path path, Datapath datapath) {
+    private static ControlServer listen(Path path, Datapath datapath, HandoverService handovers) {
         try {
-            return ControlServer.start(path, DaemonCommands.of(datapath));
+            List<ControlCommand> commands = DaemonCommands.of(datapath, handovers);
+            // What the next owner serves must not depend on the folder that this one was started in.
+            ControlServer server = ControlServer.start(path.toAbsolutePath(), commands);
+            handovers.servedBy(server);
+            return server;
         } catch (SyscallException e) {
             throw new DatapathException("--control " + path + ": " + e.getMessage(), e);
         }

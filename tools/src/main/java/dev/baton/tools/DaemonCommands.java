@@ -6,9 +6,11 @@ import dev.baton.datapath.Wire;
 import dev.baton.ffi.FileIo;
 import dev.baton.tools.control.ControlCommand;
 import dev.baton.tools.control.ControlReply;
+import dev.baton.tools.options.Numbers;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /** What a running daemon answers on its control socket. */
@@ -16,7 +18,7 @@ final class DaemonCommands {
     private DaemonCommands() {
     }
 
-    static List<ControlCommand> of(Datapath datapath) {
+    static List<ControlCommand> of(Datapath datapath, HandoverService handovers) {
         return List.of(
                 new Answer("version", "version and process of this Baton", () -> ControlReply.of(version())),
                 new Answer("ports", "the ports, their options, state and wires",
@@ -24,7 +26,42 @@ final class DaemonCommands {
                 new Answer("stat", "the counters of ports and agents",
                         () -> ControlReply.of(StatDocument.of(about(datapath), datapath.counters()))),
                 new Answer("counters", "like 'ports', and a descriptor of the counters memory, to be read",
-                        () -> counters(datapath)));
+                        () -> counters(datapath)),
+                new Answer("snapshot", "where every virtqueue stands, taken while it runs",
+                        () -> ControlReply.of(SnapshotDocument.of(datapath.snapshot()))),
+                new Request("move", "'move PORT PAIR AGENT': gives a queue pair to another agent",
+                        argument -> move(datapath, argument)),
+                new Request("takeover", "a channel by which another process takes the datapath over",
+                        handovers::takeover),
+                new Request("standby", "a channel for a process that goes on when this one dies",
+                        handovers::standby));
+    }
+
+    private record Request(String name, String summary, Function<String, ControlReply> reply)
+            implements ControlCommand {
+        @Override
+        public ControlReply answer(String argument) {
+            return reply.apply(argument);
+        }
+    }
+
+    private static ControlReply move(Datapath datapath, String argument) {
+        String[] words = argument.split("\\s+");
+        int pair = words.length == 3 ? Numbers.parse(words[1]) : -1;
+        int agent = words.length == 3 ? Numbers.parse(words[2]) : -1;
+        if (pair < 0 || agent < 0) {
+            return ControlReply.error("it is 'move PORT PAIR AGENT', pairs and agents counted from 0");
+        }
+        Port port = datapath.port(words[0]);
+        if (port == null) {
+            return ControlReply.error("there is no port '" + words[0] + "'");
+        }
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("port", port.name());
+        tree.put("pair", pair);
+        tree.put("agent", agent);
+        tree.put("blackoutNs", datapath.move(port, pair, agent).ns());
+        return ControlReply.of(tree);
     }
 
     private record Answer(String name, String summary, Supplier<ControlReply> reply) implements ControlCommand {

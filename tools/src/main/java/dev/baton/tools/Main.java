@@ -13,6 +13,7 @@ import picocli.CommandLine.HelpCommand;
         synopsisSubcommandLabel = "COMMAND",
         description = "A packet datapath between virtqueues of guests and TAP devices.",
         subcommands = {HelpCommand.class, RunCommand.class, StatCommand.class,
+            TakeoverCommand.class, StandbyCommand.class, MoveCommand.class, SnapshotCommand.class,
             DemoCommand.class, DemoGuestCommand.class, DemoOwnerCommand.class})
 public final class Main {
     /** The status after a refused option. */

@@ -20,7 +20,8 @@ import picocli.CommandLine.Option;
             "            --port tap:tap0,queues=2 --wire vm0=tap0 --control /run/baton.sock"})
 final class RunCommand implements Callable<Integer> {
     @Option(names = "--port", paramLabel = "PORT",
-            description = {"A port:", "  " + Syntax.VHOST_USER, "  " + Syntax.TAP})
+            description = {"A port:", "  " + Syntax.VHOST_USER, "  " + Syntax.TAP,
+                "  " + Syntax.LOOPBACK})
     private List<String> ports = new ArrayList<>();
 
     @Option(names = "--wire", paramLabel = "A=B", description = "Joins two ports: " + Syntax.WIRE + ".")
@@ -38,6 +39,14 @@ final class RunCommand implements Callable<Integer> {
             description = "What an agent does without traffic: " + Syntax.IDLE + ". Default: adaptive.")
     private @Nullable String idle;
 
+    @Option(names = "--backend-transfer", paramLabel = "on|off",
+            description = "In a takeover, whether the state of TAPs goes to the new owner. Default: on.")
+    private @Nullable String backendTransfer;
+
+    @Option(names = "--profile", paramLabel = "NAME",
+            description = "The compatibility profile: " + Syntax.PROFILE + ". Default: current.")
+    private @Nullable String profile;
+
     @Option(names = "--config", paramLabel = "FILE",
             description = "Takes options from a file, one a line: " + Syntax.CONFIG_LINE
                     + ". The command line adds ports and wires and goes before the file.")
@@ -48,7 +57,7 @@ final class RunCommand implements Callable<Integer> {
         RunOptions options = options();
         Termination termination = Termination.watch();
         int status = Main.FAILED;
-        try (Daemon _ = Daemon.start(options)) {
+        try (Daemon _ = Daemon.start(options, termination::ask)) {
             options.describe().forEach(System.out::println);
             System.out.println("baton: ready");
             System.out.flush();
@@ -67,6 +76,8 @@ final class RunCommand implements Callable<Integer> {
         add(arguments, "control", control);
         add(arguments, "cpus", cpus);
         add(arguments, "idle", idle);
+        add(arguments, "backend-transfer", backendTransfer);
+        add(arguments, "profile", profile);
         return RunOptions.of(config == null ? List.of() : ConfigFile.read(config), arguments);
     }
 

@@ -66,12 +66,55 @@ public final class ControlServer implements AutoCloseable {
 
     static ControlServer start(Path path, List<ControlCommand> commands, int uid) {
         Fd listener = UnixSocket.listen(path, UnixSocket.SEQPACKET, 0600, 16);
-        ControlServer server = new ControlServer(path, listener, commands, uid);
         FileIo.setNonBlocking(listener, true);
-        server.epoll.add(listener, Epoll.IN, LISTENER);
-        server.epoll.add(server.wakeUp.fd(), Epoll.IN, WAKE_UP);
-        server.thread.start();
-        return server;
+        return new ControlServer(path, listener, commands, uid).started();
+    }
+
+    /**
+     * Goes on with a socket that another process listens on, or did: whoever connected meanwhile is served.
+     *
+     * @param path     the socket's file
+     * @param listener the listening socket, which does not wait; the server's from now on
+     * @param commands what can be asked for, besides {@code help}
+     * @return the running server
+     */
+    public static ControlServer adopt(Path path, Fd listener, List<ControlCommand> commands) {
+        return new ControlServer(path, listener, commands, ownUid()).started();
+    }
+
+    private ControlServer started() {
+        epoll.add(listener, Epoll.IN, LISTENER);
+        epoll.add(wakeUp.fd(), Epoll.IN, WAKE_UP);
+        thread.start();
+        return this;
+    }
+
+    /**
+     * The socket's file.
+     *
+     * @return its path
+     */
+    public Path path() {
+        return path;
+    }
+
+    /**
+     * The listening socket.
+     *
+     * @return still the server's
+     */
+    public Fd listener() {
+        return listener;
+    }
+
+    /** Lets those who connect from now on wait, for this server or the next one. */
+    public void pause() {
+        epoll.remove(listener);
+    }
+
+    /** Serves those who waited. */
+    public void resume() {
+        epoll.add(listener, Epoll.IN, LISTENER);
     }
 
     /** The effective user of this process, as its peers will see it. */
@@ -156,9 +199,20 @@ public final class ControlServer implements AutoCloseable {
     /** Disconnects all clients, stops listening and removes the socket's file, if that is still this server's. */
     @Override
     public void close() {
-        if (closing) {
-            return;
+        if (!closing) {
+            stop();
+            removeFile();
         }
+    }
+
+    /** Disconnects all clients and closes the listening socket here: another process goes on with it. */
+    public void abandon() {
+        if (!closing) {
+            stop();
+        }
+    }
+
+    private void stop() {
         closing = true;
         wakeUp.signal();
         boolean interrupted = false;
@@ -174,7 +228,6 @@ public final class ControlServer implements AutoCloseable {
         epoll.close();
         wakeUp.close();
         protocol.close();
-        removeFile();
         if (interrupted) {
             Thread.currentThread().interrupt();
         }

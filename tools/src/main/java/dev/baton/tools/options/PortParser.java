@@ -22,6 +22,7 @@ final class PortParser {
     /** {@code IFNAMSIZ} of netdevice(7) without its closing zero byte. */
     static final int MAX_IFNAME_BYTES = 15;
 
+    private static final String BACKEND_TRANSFER = "backend-transfer";
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,62}");
 
     private final OptionLine line;
@@ -47,7 +48,8 @@ final class PortParser {
         syntax = switch (kind) {
             case "vhost-user" -> Syntax.VHOST_USER;
             case "tap" -> Syntax.TAP;
-            default -> throw refuse("unknown kind of port '" + kind + "', it is vhost-user or tap");
+            case "loopback" -> Syntax.LOOPBACK;
+            default -> throw refuse("unknown kind of port '" + kind + "', it is vhost-user, tap or loopback");
         };
         if (!NAME.matcher(name).matches()) {
             throw refuse("'" + name + "' is no name for a port: use 1 to 63 letters, digits, dots, dashes and"
@@ -56,7 +58,11 @@ final class PortParser {
         for (int i = 1; i < words.length; i++) {
             addKey(words[i]);
         }
-        PortSpec spec = "tap".equals(kind) ? tap(name) : vhostUser(name);
+        PortSpec spec = switch (kind) {
+            case "tap" -> tap(name);
+            case "loopback" -> new PortSpec.Loopback(name, queues(MAX_TAP_QUEUES));
+            default -> vhostUser(name);
+        };
         if (!keys.isEmpty()) {
             throw refuse("unknown key '" + keys.keySet().iterator().next() + "', a port of this kind is " + syntax);
         }
@@ -80,7 +86,8 @@ final class PortParser {
             throw refuse("the key 'path' is missing, a port of this kind is " + syntax);
         }
         return new PortSpec.VhostUser(name, socketPath(line, path),
-                choice("mode", "server", "client"), queues(MAX_VHOST_USER_QUEUES), choice("offloads", "on", "off"));
+                choice("mode", "server", "client"), queues(MAX_VHOST_USER_QUEUES), choice("offloads", "on", "off"),
+                keys.containsKey(BACKEND_TRANSFER) ? choice(BACKEND_TRANSFER, "on", "off") : null);
     }
 
     private PortSpec tap(String name) {

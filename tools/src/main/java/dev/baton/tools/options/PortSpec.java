@@ -27,12 +27,15 @@ public sealed interface PortSpec {
      * @param listen     true: Baton listens ({@code mode=server}); false: Baton connects
      * @param queuePairs how many queue pairs it offers
      * @param offloads   whether checksum and segmentation offloads are offered
+     * @param backendTransfer whether the state of the back end goes to the next owner; null: as the profile has it
      */
-    record VhostUser(String name, Path path, boolean listen, int queuePairs, boolean offloads) implements PortSpec {
+    record VhostUser(String name, Path path, boolean listen, int queuePairs, boolean offloads,
+            @Nullable Boolean backendTransfer) implements PortSpec {
         @Override
         public String describe() {
             return "vhost-user:" + name + ",path=" + path + ",mode=" + (listen ? "server" : "client")
-                    + ",queues=" + queuePairs + ",offloads=" + onOff(offloads);
+                    + ",queues=" + queuePairs + ",offloads=" + onOff(offloads)
+                    + (backendTransfer == null ? "" : ",backend-transfer=" + onOff(backendTransfer));
         }
     }
 
@@ -51,6 +54,19 @@ public sealed interface PortSpec {
         public String describe() {
             return "tap:" + name + ",ifname=" + ifname + ",queues=" + queuePairs
                     + (netns == null ? "" : ",netns=" + netns) + ",persistent=" + onOff(persistent);
+        }
+    }
+
+    /**
+     * A port that gives every frame back.
+     *
+     * @param name       the name of the port
+     * @param queuePairs how many queue pairs it has
+     */
+    record Loopback(String name, int queuePairs) implements PortSpec {
+        @Override
+        public String describe() {
+            return "loopback:" + name + ",queues=" + queuePairs;
         }
     }
 

@@ -16,9 +16,10 @@ import org.jspecify.annotations.Nullable;
  * @param control the control socket, or null for none
  * @param cpus    one agent for each of these CPUs; empty: one agent that is not pinned
  * @param busy    true: the agents poll without pause; false: they sleep after a quiet while
+ * @param transfer how the datapath is handed over
  */
 public record RunOptions(List<PortSpec> ports, List<WireSpec> wires, @Nullable Path control, List<Integer> cpus,
-        boolean busy) {
+        boolean busy, TransferOptions transfer) {
 
     /**
      * Puts the options of a file and of the command line together. A port, wire or value of the command line takes the
@@ -52,6 +53,7 @@ public record RunOptions(List<PortSpec> ports, List<WireSpec> wires, @Nullable P
             lines.add("cpus = " + String.join(",", cpus.stream().map(String::valueOf).toList()));
         }
         lines.add("idle = " + (busy ? "busy" : "adaptive"));
+        lines.addAll(transfer.describe());
         return lines;
     }
 
@@ -63,6 +65,7 @@ public record RunOptions(List<PortSpec> ports, List<WireSpec> wires, @Nullable P
         private @Nullable Path control;
         private List<Integer> cpus = List.of();
         private boolean busy;
+        private TransferOptions transfer = TransferOptions.DEFAULT;
 
         void addAll(List<OptionLine> lines) {
             Map<String, OptionLine> seen = new HashMap<>();
@@ -114,6 +117,8 @@ public record RunOptions(List<PortSpec> ports, List<WireSpec> wires, @Nullable P
                     case "adaptive" -> false;
                     default -> throw line.refuse("the idle mode is " + Syntax.IDLE);
                 };
+                case "backend-transfer" -> transfer = transfer.withBackendTransfer(line);
+                case "profile" -> transfer = transfer.withProfile(line);
                 default -> throw new UsageException(line.origin() + ": unknown key, a line is " + Syntax.CONFIG_LINE);
             }
         }
@@ -131,7 +136,8 @@ public record RunOptions(List<PortSpec> ports, List<WireSpec> wires, @Nullable P
                 }
             });
             refuseSharedPaths();
-            return new RunOptions(List.copyOf(ports.values()), List.copyOf(wires.keySet()), control, cpus, busy);
+            return new RunOptions(List.copyOf(ports.values()), List.copyOf(wires.keySet()), control, cpus, busy,
+                    transfer);
         }
 
         private void refuseSharedPaths() {
@@ -144,6 +150,7 @@ public record RunOptions(List<PortSpec> ports, List<WireSpec> wires, @Nullable P
                     case PortSpec.VhostUser it -> "socket " + it.path().toAbsolutePath().normalize();
                     case PortSpec.Tap it when it.netns() == null -> "interface " + it.ifname();
                     case PortSpec.Tap it -> "interface " + it.ifname() + " in " + it.netns();
+                    case PortSpec.Loopback it -> "loopback " + it.name();
                 };
                 String other = users.put(what, "the port '" + port.name() + "'");
                 OptionLine line = portLines.get(port.name());

@@ -4,14 +4,17 @@ package dev.baton.tools.options;
 public final class Syntax {
     /** A vhost-user port. */
     public static final String VHOST_USER =
-            "vhost-user:NAME,path=SOCKET[,mode=server|client][,queues=N][,offloads=on|off]";
+            "vhost-user:NAME,path=SOCKET[,mode=server|client][,queues=N][,offloads=on|off][,backend-transfer=on|off]";
 
     /** A TAP port. */
     public static final String TAP =
             "tap:NAME[,ifname=INTERFACE][,queues=N][,netns=NAME|PATH][,persistent=on|off]";
 
+    /** A port that gives every frame back. */
+    public static final String LOOPBACK = "loopback:NAME[,queues=N]";
+
     /** A port of any kind. */
-    public static final String PORT = VHOST_USER + " or " + TAP;
+    public static final String PORT = VHOST_USER + " or " + TAP + " or " + LOOPBACK;
 
     /** A wire. */
     public static final String WIRE = "A=B, the names of two ports";
@@ -22,8 +25,15 @@ public final class Syntax {
     /** The idle modes. */
     public static final String IDLE = "busy or adaptive";
 
+    /** A switch. */
+    public static final String SWITCH = "on or off";
+
+    /** The compatibility profiles. */
+    public static final String PROFILE = "current or 0.1";
+
     /** One line of the configuration file. */
-    public static final String CONFIG_LINE = "KEY = VALUE, with KEY one of port, wire, control, cpus, idle";
+    public static final String CONFIG_LINE =
+            "KEY = VALUE, with KEY one of port, wire, control, cpus, idle, backend-transfer, profile";
 
     private Syntax() {
     }
