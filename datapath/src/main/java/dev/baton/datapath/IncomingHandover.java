@@ -122,12 +122,16 @@ final class IncomingHandover implements AutoCloseable {
         if (gone && peer.hasEnded(Fence.DEATH_TIMEOUT_MS)) {
             return claims.seizeLeft(formerCounters());
         }
-        if (claims.giveUp()) {
+        int ours = claims.giveUp();
+        if (ours == 0) {
             throw problem;
         }
-        // Some lanes are here, some are with an owner that says nothing any more.
-        peer.end();
-        return claims.seizeLeft(formerCounters());
+        if (ours < claims.size()) {
+            // Some lanes are here, some are with an owner that says nothing any more.
+            peer.end();
+        }
+        claims.seizeLeft(formerCounters());
+        return claims.size() - ours;
     }
 
     /** What the former owner has counted so far. */

@@ -63,8 +63,13 @@ final class LaneClaims {
         }
     }
 
-    /** Ends the claims; true when no lane is here, false when some are. */
-    boolean giveUp() {
+    /** How many lanes there are. */
+    int size() {
+        return lanes.size();
+    }
+
+    /** Ends the claims; returns how many lanes their owner has let go of, taken up here already or not. */
+    int giveUp() {
         List<Boolean> free = new ArrayList<>();
         datapath.conductor().call(() -> {
             for (int i = 0; i < lanes.size(); i++) {
@@ -73,11 +78,11 @@ final class LaneClaims {
             return free;
         });
         LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(Lane.MAY_LET_GO_MS));
-        boolean none = true;
+        int ours = 0;
         for (int i = 0; i < lanes.size(); i++) {
-            none &= free.get(i) && !lanes.get(i).released();
+            ours += !free.get(i) || lanes.get(i).released() ? 1 : 0;
         }
-        return none;
+        return ours;
     }
 
     /**
