@@ -16,9 +16,11 @@ import java.util.List;
  * @param rehearsals      how often the incoming owner rehearses the handover on rings of its own, to have its code
  *     compiled; 0: not at all
  * @param faults          faults to inject, for tests
+ * @param controlPlane    what stands still with the outgoing owner
  */
 public record HandoverOptions(String version, boolean backendTransfer, String profile, List<Attachment> attachments,
-                              long timeoutMs, int rehearsals, HandoverFaults faults) {
+                              long timeoutMs, int rehearsals, HandoverFaults faults,
+                              ControlPlane controlPlane) {
     /** The profile of this version. */
     public static final String CURRENT_PROFILE = "";
 
@@ -32,42 +34,56 @@ public record HandoverOptions(String version, boolean backendTransfer, String pr
 
     /** The global switch off, as in the series that this descends from; the profile of this version; no attachments. */
     public static HandoverOptions defaults() {
-        return new HandoverOptions("", false, CURRENT_PROFILE, List.of(), TIMEOUT_MS, REHEARSALS, HandoverFaults.NONE);
+        return new HandoverOptions("", false, CURRENT_PROFILE, List.of(), TIMEOUT_MS, REHEARSALS, HandoverFaults.NONE,
+            ControlPlane.NONE);
     }
 
     /** These options with another version text. */
     public HandoverOptions withVersion(String newVersion) {
-        return new HandoverOptions(newVersion, backendTransfer, profile, attachments, timeoutMs, rehearsals, faults);
+        return new HandoverOptions(newVersion, backendTransfer, profile, attachments, timeoutMs, rehearsals, faults,
+            controlPlane);
     }
 
     /** These options with the global switch on or off. */
     public HandoverOptions withBackendTransfer(boolean newBackendTransfer) {
-        return new HandoverOptions(version, newBackendTransfer, profile, attachments, timeoutMs, rehearsals, faults);
+        return new HandoverOptions(version, newBackendTransfer, profile, attachments, timeoutMs, rehearsals, faults,
+            controlPlane);
     }
 
     /** These options with another compatibility profile. */
     public HandoverOptions withProfile(String newProfile) {
-        return new HandoverOptions(version, backendTransfer, newProfile, attachments, timeoutMs, rehearsals, faults);
+        return new HandoverOptions(version, backendTransfer, newProfile, attachments, timeoutMs, rehearsals, faults,
+            controlPlane);
     }
 
     /** These options with other attachments; the descriptors stay the caller's. */
     public HandoverOptions withAttachments(List<Attachment> newAttachments) {
-        return new HandoverOptions(version, backendTransfer, profile, newAttachments, timeoutMs, rehearsals, faults);
+        return new HandoverOptions(version, backendTransfer, profile, newAttachments, timeoutMs, rehearsals, faults,
+            controlPlane);
     }
 
     /** These options with another timeout, milliseconds. */
     public HandoverOptions withTimeoutMs(long newTimeoutMs) {
-        return new HandoverOptions(version, backendTransfer, profile, attachments, newTimeoutMs, rehearsals, faults);
+        return new HandoverOptions(version, backendTransfer, profile, attachments, newTimeoutMs, rehearsals, faults,
+            controlPlane);
     }
 
     /** These options with another number of rehearsals. */
     public HandoverOptions withRehearsals(int newRehearsals) {
-        return new HandoverOptions(version, backendTransfer, profile, attachments, timeoutMs, newRehearsals, faults);
+        return new HandoverOptions(version, backendTransfer, profile, attachments, timeoutMs, newRehearsals, faults,
+            controlPlane);
     }
 
     /** These options with faults to inject. */
     public HandoverOptions withFaults(HandoverFaults newFaults) {
-        return new HandoverOptions(version, backendTransfer, profile, attachments, timeoutMs, rehearsals, newFaults);
+        return new HandoverOptions(version, backendTransfer, profile, attachments, timeoutMs, rehearsals, newFaults,
+            controlPlane);
+    }
+
+    /** These options with a control plane that stands still with the outgoing owner. */
+    public HandoverOptions withControlPlane(ControlPlane newControlPlane) {
+        return new HandoverOptions(version, backendTransfer, profile, attachments, timeoutMs, rehearsals, faults,
+            newControlPlane);
     }
 
     Hello hello(Hello.Purpose purpose) {

@@ -63,6 +63,18 @@ final class OutgoingHandover {
         Outgoing description = describe();
         HandoverMessages.awaitStep(channel, Section.PREPARED, generation, options.timeoutMs());
         faults.at(Edge.OUTGOING_PREPARED);
+        options.controlPlane().freeze();
+        try {
+            settle(description);
+        } catch (HandoverException | RuntimeException e) {
+            options.controlPlane().thaw();
+            throw e;
+        }
+        return leave();
+    }
+
+    /** Freezes what is described, and lets the lanes go; when this throws, nothing has changed. */
+    private void settle(Outgoing description) throws HandoverException {
         freeze();
         try {
             if (!isCurrent(description)) {
@@ -79,7 +91,6 @@ final class OutgoingHandover {
             datapath.conductor().run(datapath.topology()::serve);
             throw e;
         }
-        return leave();
     }
 
     private Outgoing describe() throws HandoverException {

@@ -131,7 +131,8 @@ public final class VhostUserPort extends VirtqueuePort {
     @Override
     public String describe() {
         return "vhost-user:" + name() + ",path=" + config.socket() + ",queues=" + queuePairs()
-            + (config.mode() == SocketMode.CLIENT ? ",mode=client" : "") + (config.offloads() ? "" : ",offloads=off");
+            + (config.mode() == SocketMode.CLIENT ? ",mode=client" : "") + (config.offloads() ? "" : ",offloads=off")
+            + (config.backendTransfer() ? "" : ",backend-transfer=off");
     }
 
     @Override
