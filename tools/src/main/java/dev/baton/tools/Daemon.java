@@ -16,7 +16,6 @@ import dev.baton.ffi.UnixSocket;
 import dev.baton.handover.Attachment;
 import dev.baton.tap.TapConfig;
 import dev.baton.tools.control.ControlClient;
-import dev.baton.tools.control.ControlCommand;
 import dev.baton.tools.control.ControlServer;
 import dev.baton.tools.options.PortSpec;
 import dev.baton.tools.options.RunOptions;
@@ -25,6 +24,7 @@ import dev.baton.tools.options.WireSpec;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -34,12 +34,23 @@ import org.jspecify.annotations.Nullable;
 
 /** A datapath with its control socket: started as {@link RunOptions} ask for it, or taken over from another process. */
 final class Daemon implements AutoCloseable {
+    /** How long an end waits for a handover; less than {@link Termination} waits for the end. */
+    private static final long SETTLE_MS = 15_000;
+
     private final Datapath datapath;
     private final @Nullable ControlServer control;
+    private final @Nullable HandoverService handovers;
 
-    private Daemon(Datapath datapath, @Nullable ControlServer control) {
+    private Daemon(Datapath datapath, @Nullable ControlServer control, TransferOptions transfer,
+            Runnable handedOver) {
         this.datapath = datapath;
         this.control = control;
+        if (control == null) {
+            handovers = null;
+        } else {
+            handovers = new HandoverService(datapath, transfer, control, handedOver);
+            control.serve(DaemonCommands.of(datapath, handovers));
+        }
     }
 
     /**
@@ -64,8 +75,7 @@ final class Daemon implements AutoCloseable {
             for (WireSpec wire : options.wires()) {
                 datapath.wire(named(ports, wire.a()), named(ports, wire.b()));
             }
-            HandoverService handovers = new HandoverService(datapath, options.transfer(), handedOver);
-            return new Daemon(datapath, path == null ? null : listen(path, datapath, handovers));
+            return new Daemon(datapath, path == null ? null : listen(path), options.transfer(), handedOver);
         } catch (RuntimeException e) {
             datapath.close();
             throw e;
@@ -74,15 +84,22 @@ final class Daemon implements AutoCloseable {
 
     /** Goes on with a datapath that was taken over, and with its control socket. */
     static Daemon takenOver(Takeover takeover, TransferOptions transfer, Runnable handedOver) {
-        HandoverService handovers = new HandoverService(takeover.datapath(), transfer, handedOver);
         Attachment control = HandoverService.controlOf(takeover.attachments());
-        ControlServer server = null;
+        takeover.attachments().stream().filter(other -> other != control).forEach(other -> other.fd().close());
+        return new Daemon(takeover.datapath(),
+                control == null ? null : ControlServer.adopt(Path.of(control.text()), control.fd()), transfer,
+                handedOver);
+    }
+
+    /** What runs, one option a line. */
+    List<String> describe() {
+        List<String> lines = new ArrayList<>();
+        datapath.ports().forEach(port -> lines.add("port = " + port.describe()));
+        datapath.wires().forEach(wire -> lines.add("wire = " + wire.a().name() + "=" + wire.b().name()));
         if (control != null) {
-            server = ControlServer.adopt(Path.of(control.text()), control.fd(),
-                    DaemonCommands.of(takeover.datapath(), handovers));
-            handovers.servedBy(server);
+            lines.add("control = " + control.path());
         }
-        return new Daemon(takeover.datapath(), server);
+        return lines;
     }
 
     private static void checkCpus(int[] cpus) {
@@ -138,13 +155,10 @@ final class Daemon implements AutoCloseable {
         }
     }
 
-    private static ControlServer listen(Path path, Datapath datapath, HandoverService handovers) {
+    private static ControlServer listen(Path path) {
         try {
-            List<ControlCommand> commands = DaemonCommands.of(datapath, handovers);
             // What the next owner serves must not depend on the folder that this one was started in.
-            ControlServer server = ControlServer.start(path.toAbsolutePath(), commands);
-            handovers.servedBy(server);
-            return server;
+            return ControlServer.listen(path.toAbsolutePath());
         } catch (SyscallException e) {
             throw new DatapathException("--control " + path + ": " + e.getMessage(), e);
         }
@@ -152,9 +166,16 @@ final class Daemon implements AutoCloseable {
 
     @Override
     public void close() {
+        if (handovers != null) {
+            handovers.settle(SETTLE_MS);
+        }
+        if (control != null) {
+            control.pause();
+        }
+        // The datapath first: it tells a standby, which holds the control socket too, that this end is in order.
+        datapath.close();
         if (control != null) {
             control.close();
         }
-        datapath.close();
     }
 }

@@ -1,5 +1,6 @@
 package dev.baton.tools;
 
+import dev.baton.datapath.ControlPlane;
 import dev.baton.datapath.Datapath;
 import dev.baton.datapath.HandoverOptions;
 import dev.baton.ffi.Fd;
@@ -7,55 +8,54 @@ import dev.baton.ffi.UnixSocket;
 import dev.baton.handover.Attachment;
 import dev.baton.handover.HandoverException;
 import dev.baton.handover.HandoverFaults;
+import dev.baton.handover.LaneConfirmation;
 import dev.baton.handover.PlannedFaults;
 import dev.baton.tools.control.ControlReply;
 import dev.baton.tools.control.ControlServer;
+import dev.baton.tools.options.Numbers;
 import dev.baton.tools.options.TransferOptions;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What a running daemon does for the next owner of its datapath, and for a standby: who asks on the control socket gets
  * one end of a fresh socket pair, and the other end is served by a thread of its own.
  *
- * <p>While the datapath is being handed over nobody new is let in on the control socket. Who comes then waits in the
- * listener's backlog, and is served by the new owner, or by this one again if it stays.
+ * <p>The control socket goes along. From the moment in which the datapath stands still for its last description nobody
+ * is answered here: who asks then waits, for the new owner, or for this one again if it stays.
  */
 final class HandoverService {
     private static final String CONTROL = "control";
-    /** Faults for tests, as {@link PlannedFaults#SYNTAX}. */
-    private static final String FAULTS = "baton.handover.faults";
+    private static final String TIMEOUT = "timeout=";
+    private static final int MAX_TIMEOUT_S = 3600;
+    /** Faults for tests, each once in the life of the process: a system property, see {@link PlannedFaults#SYNTAX}. */
+    private static final HandoverFaults FAULTS = PlannedFaults.parse(System.getProperty("baton.handover.faults", ""));
 
     private final Datapath datapath;
     private final TransferOptions transfer;
+    private final ControlServer control;
     private final Runnable handedOver;
-    private final AtomicBoolean busy = new AtomicBoolean();
-    private volatile @Nullable ControlServer control;
+    private @Nullable Thread handover;
 
     /**
      * A service.
      *
+     * @param control    the server that the requests come by
      * @param handedOver told when the datapath is another's
      */
-    HandoverService(Datapath datapath, TransferOptions transfer, Runnable handedOver) {
+    HandoverService(Datapath datapath, TransferOptions transfer, ControlServer control, Runnable handedOver) {
         this.datapath = datapath;
         this.transfer = transfer;
+        this.control = control;
         this.handedOver = handedOver;
-    }
-
-    /** The server that the requests come by. */
-    void servedBy(ControlServer server) {
-        control = server;
     }
 
     /** What owners say to each other, whichever side they are on. */
     static HandoverOptions options(TransferOptions transfer) {
-        String faults = System.getProperty(FAULTS);
         return HandoverOptions.defaults().withVersion(Version.text()).withBackendTransfer(transfer.backendTransfer())
                 .withProfile(transfer.profile())
-                .withFaults(faults == null ? HandoverFaults.NONE : PlannedFaults.parse(faults));
+                .withFaults(FAULTS);
     }
 
     /** The path of the control socket that came with a datapath, and the socket; null without one. */
@@ -64,48 +64,75 @@ final class HandoverService {
     }
 
     private HandoverOptions withControl() {
-        ControlServer server = control;
-        HandoverOptions options = options(transfer);
-        return server == null ? options : options.withAttachments(
-                List.of(new Attachment(CONTROL, server.path().toString(), server.listener())));
+        return options(transfer).withAttachments(
+                List.of(new Attachment(CONTROL, control.path().toString(), control.listener())));
     }
 
     /** Begins a takeover; the reply brings the new owner's end of the channel. */
-    ControlReply takeover(String argument) {
-        if (!argument.isEmpty()) {
-            return ControlReply.error("takeover takes no argument");
+    synchronized ControlReply takeover(String argument) {
+        int seconds = argument.isEmpty() ? 0
+                : argument.startsWith(TIMEOUT) ? Numbers.parse(argument.substring(TIMEOUT.length())) : -1;
+        if (seconds < 0 || seconds > MAX_TIMEOUT_S) {
+            return ControlReply.error("takeover takes nothing but 'timeout=SECONDS', at most " + MAX_TIMEOUT_S);
         }
-        if (!busy.compareAndSet(false, true)) {
+        if (handover != null && handover.isAlive()) {
             return ControlReply.error("another takeover is under way");
         }
-        ControlServer server = control;
-        if (server != null) {
-            server.pause();
-        }
-        return channel("baton-handover", this::handOver);
+        HandoverOptions options = withControl().withControlPlane(new Standstill());
+        HandoverOptions chosen = seconds == 0 ? options : options.withTimeoutMs(seconds * 1000L);
+        Fd[] pair = UnixSocket.pair(UnixSocket.STREAM);
+        handover = work("baton-handover", () -> handOver(pair[0], chosen));
+        return channel(pair[1]);
     }
 
-    private void handOver(Fd channel) {
-        ControlServer server = control;
+    private final class Standstill implements ControlPlane {
+        @Override
+        public void freeze() {
+            control.pause();
+        }
+
+        @Override
+        public void thaw() {
+            control.resume();
+        }
+    }
+
+    private void handOver(Fd channel, HandoverOptions options) {
         try {
-            datapath.handOver(channel, withControl());
-            if (server != null) {
-                server.abandon();
-            }
+            List<LaneConfirmation> confirmed = datapath.handOver(channel, options);
+            control.abandon();
+            System.out.println("baton: handed over, " + confirmed.size() + " lanes confirmed");
+            System.out.flush();
             handedOver.run();
         } catch (HandoverException | RuntimeException e) {
-            busy.set(false);
-            if (server != null) {
-                server.resume();
-            }
             Main.say("not handed over, this Baton goes on: " + e.getMessage());
+        }
+    }
+
+    /** Waits for the end of a handover: until then nobody knows whose the datapath is. */
+    void settle(long timeoutMs) {
+        Thread current;
+        synchronized (this) {
+            current = handover;
+        }
+        if (current == null) {
+            return;
+        }
+        try {
+            current.join(timeoutMs);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
     /** Takes a standby; the reply brings its end of the channel. */
     ControlReply standby(String argument) {
-        return argument.isEmpty() ? channel("baton-standby", this::standBy)
-                : ControlReply.error("standby takes no argument");
+        if (!argument.isEmpty()) {
+            return ControlReply.error("standby takes no argument");
+        }
+        Fd[] pair = UnixSocket.pair(UnixSocket.STREAM);
+        work("baton-standby", () -> standBy(pair[0]));
+        return channel(pair[1]);
     }
 
     private void standBy(Fd channel) {
@@ -116,13 +143,11 @@ final class HandoverService {
         }
     }
 
-    private interface Work {
-        void on(Fd channel);
+    private static Thread work(String name, Runnable work) {
+        return Thread.ofPlatform().daemon().name(name).start(work);
     }
 
-    private static ControlReply channel(String thread, Work work) {
-        Fd[] pair = UnixSocket.pair(UnixSocket.STREAM);
-        Thread.ofPlatform().daemon().name(thread).start(() -> work.on(pair[0]));
-        return new ControlReply(Map.of("pid", ProcessHandle.current().pid()), List.of(pair[1]));
+    private static ControlReply channel(Fd end) {
+        return new ControlReply(Map.of("pid", ProcessHandle.current().pid()), List.of(end));
     }
 }

@@ -106,8 +106,9 @@ final class StandbyCommand implements Callable<Integer> {
     }
 
     private static void goOn(Takeover takeover, TransferOptions transfer, Termination termination) {
-        try (Daemon _ = Daemon.takenOver(takeover, transfer, termination::ask)) {
+        try (Daemon daemon = Daemon.takenOver(takeover, transfer, termination::ask)) {
             HandoverText.lines(takeover.report()).forEach(System.out::println);
+            daemon.describe().forEach(System.out::println);
             System.out.println("baton: ready");
             System.out.flush();
             termination.await();

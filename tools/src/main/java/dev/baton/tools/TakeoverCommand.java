@@ -2,6 +2,7 @@ package dev.baton.tools;
 
 import dev.baton.datapath.Datapath;
 import dev.baton.datapath.HandoverOptions;
+import dev.baton.datapath.HandoverReport;
 import dev.baton.datapath.Takeover;
 import dev.baton.ffi.Fd;
 import dev.baton.handover.HandoverException;
@@ -53,8 +54,13 @@ final class TakeoverCommand implements Callable<Integer> {
         TransferOptions transfer = transfer(backendTransfer, profile);
         HandoverOptions options = HandoverService.options(transfer).withTimeoutMs(timeoutSeconds * 1000L);
         Termination termination = Termination.watch();
+        // Until it owns something, a signal ends this process and nothing else: the running one goes on.
+        termination.letGo(Main.FAILED);
+        Takeover takeover = takeOver(options);
+        termination.hold();
         int status = Main.FAILED;
-        try (Daemon _ = Daemon.takenOver(shown(takeOver(options)), transfer, termination::ask)) {
+        try (Daemon daemon = Daemon.takenOver(takeover, transfer, termination::ask)) {
+            show(takeover.report(), daemon);
             System.out.println("baton: ready");
             System.out.flush();
             termination.await();
@@ -76,7 +82,7 @@ final class TakeoverCommand implements Callable<Integer> {
 
     private Takeover takeOver(HandoverOptions options) {
         try {
-            return Datapath.takeOver(channel(control, "takeover"), options);
+            return Datapath.takeOver(channel(control, "takeover timeout=" + timeoutSeconds), options);
         } catch (HandoverException e) {
             throw new CommandFailure("nothing was taken over: " + e.getMessage());
         }
@@ -94,12 +100,12 @@ final class TakeoverCommand implements Callable<Integer> {
         }
     }
 
-    private Takeover shown(Takeover takeover) {
+    private void show(HandoverReport report, Daemon daemon) {
         if (json) {
-            System.out.print(JsonWriter.pretty(HandoverText.tree(takeover.report())));
+            System.out.print(JsonWriter.pretty(HandoverText.tree(report)));
         } else {
-            HandoverText.lines(takeover.report()).forEach(System.out::println);
+            HandoverText.lines(report).forEach(System.out::println);
+            daemon.describe().forEach(System.out::println);
         }
-        return takeover;
     }
 }

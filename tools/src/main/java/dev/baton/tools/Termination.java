@@ -10,6 +10,7 @@ import java.util.concurrent.TimeUnit;
  * with status 128 + signal. A daemon that was asked to stop, and did, has not failed, so its status must be 0. The hook
  * of this class wakes the command, waits until that has closed what it opened, and then halts the JVM with the
  * command's own status. A command that ends by itself calls {@link #exit(int)} instead, and the hook does nothing.
+ * While a command has nothing to close, as it says by {@link #letGo(int)}, the process ends at once.
  */
 final class Termination {
     private static final long PATIENCE_SECONDS = 20;
@@ -18,6 +19,7 @@ final class Termination {
 
     private final CountDownLatch asked = new CountDownLatch(1);
     private final CountDownLatch closed = new CountDownLatch(1);
+    private volatile boolean held = true;
     private volatile int status;
 
     private Termination() {
@@ -35,6 +37,17 @@ final class Termination {
         exiting = true;
         System.out.flush();
         System.exit(status);
+    }
+
+    /** There is nothing to close for now: a signal ends the process at once, with this status. */
+    void letGo(int endStatus) {
+        status = endStatus;
+        held = false;
+    }
+
+    /** There is something to close from now on. */
+    void hold() {
+        held = true;
     }
 
     /** Waits until the process is asked to end. */
@@ -73,7 +86,7 @@ final class Termination {
         }
         asked.countDown();
         try {
-            if (!closed.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+            if (held && !closed.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
                 Main.say("not everything could be closed within " + PATIENCE_SECONDS + " s");
                 status = Main.FAILED;
             }

@@ -20,7 +20,8 @@ public final class ControlClient implements AutoCloseable {
     private static final int TIMEOUT_MS = 10_000;
 
     private final Path path;
-    private final Fd socket;
+    private Fd socket;
+    private boolean answered;
 
     private ControlClient(Path path, Fd socket) {
         this.path = path;
@@ -74,35 +75,58 @@ public final class ControlClient implements AutoCloseable {
      * @throws IOException with one sentence when no Baton is there
      */
     public static int pidBehind(Path path) throws IOException {
-        try (ControlClient client = connect(path)) {
-            return UnixSocket.peerCredentials(client.socket).pid();
+        // Not by the socket: its credentials stay those of the process that made it, whoever has it now.
+        try (ControlClient client = connect(path); ControlReply reply = client.ask("version")) {
+            return JsonReader.number(reply.document(), "pid").intValue();
+        } catch (IllegalArgumentException e) {
+            throw new IOException("no Baton answers on " + path, e);
         }
     }
 
     /**
-     * Asks.
+     * Asks. Where the Baton hands its datapath over at this very moment, the next owner is asked.
      *
      * @param line the request, one line
      * @return the answer, to be closed by the caller
      * @throws IOException with one sentence when there is no answer, or it is an error
      */
     public ControlReply ask(String line) throws IOException {
-        byte[] request = line.getBytes(StandardCharsets.UTF_8);
+        try {
+            return talk(line);
+        } catch (Unanswered e) {
+            if (answered) {
+                throw e;
+            }
+            socket.close();
+            socket = connect(path).socket;
+            return talk(line);
+        }
+    }
+
+    /** The connection ended without an answer: what was asked was not done. */
+    private static final class Unanswered extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        Unanswered(Path path) {
+            super("the Baton behind " + path + " closed the connection");
+        }
+    }
+
+    private ControlReply talk(String line) throws IOException {
         List<Fd> descriptors = new ArrayList<>();
         try (Mapping memory = Mapping.anonymous(ControlProtocol.MAX_REPLY_BYTES)) {
-            RawMemory.copyFromArray(request, 0, memory.address(), request.length);
-            DescriptorMessage.send(socket, memory.address(), request.length, new int[0], 0);
+            send(line, memory);
             if (Poll.await(socket, Poll.IN, TIMEOUT_MS) == 0) {
                 throw new IOException("no answer from " + path + " within " + TIMEOUT_MS / 1000 + " s");
             }
-            long length = new DescriptorMessage.Receiver()
-                    .receive(socket, memory.address(), memory.length(), descriptors, 0);
+            long length = receive(memory, descriptors);
             if (length <= 0) {
-                throw new IOException("the Baton behind " + path + " closed the connection");
+                throw new Unanswered(path);
             }
             byte[] bytes = new byte[(int) length];
             RawMemory.copyToArray(memory.address(), bytes, 0, bytes.length);
             Object document = JsonReader.parse(new String(bytes, StandardCharsets.UTF_8));
+            answered = true;
             if (JsonReader.at(document, "error") instanceof String why) {
                 throw new IOException(why);
             }
@@ -112,6 +136,30 @@ public final class ControlClient implements AutoCloseable {
             throw new IOException("the talk with " + path + " broke: " + e.getMessage(), e);
         } catch (IOException e) {
             descriptors.forEach(Fd::close);
+            throw e;
+        }
+    }
+
+    private void send(String line, Mapping memory) throws Unanswered {
+        byte[] request = line.getBytes(StandardCharsets.UTF_8);
+        RawMemory.copyFromArray(request, 0, memory.address(), request.length);
+        try {
+            DescriptorMessage.send(socket, memory.address(), request.length, new int[0], 0);
+        } catch (SyscallException e) {
+            if (e.errno() == Errno.EPIPE) {
+                throw new Unanswered(path);
+            }
+            throw e;
+        }
+    }
+
+    private long receive(Mapping memory, List<Fd> descriptors) throws Unanswered {
+        try {
+            return new DescriptorMessage.Receiver().receive(socket, memory.address(), memory.length(), descriptors, 0);
+        } catch (SyscallException e) {
+            if (e.errno() == Errno.ECONNRESET) {
+                throw new Unanswered(path);
+            }
             throw e;
         }
     }

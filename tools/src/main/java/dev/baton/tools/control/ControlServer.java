@@ -12,6 +12,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,11 +25,16 @@ import org.jspecify.annotations.Nullable;
  * one of them: whoever has a request waiting gets one answer per round, a client that does not fetch its answers is
  * disconnected when the kernel's buffer for them is full, and where there are too many clients, the one that was
  * silent for longest has to go. Nothing here runs on an agent's thread.
+ *
+ * <p>The socket can change its owner with the datapath that it is about. {@link #pause} lets the answer of this moment
+ * be given and no other; {@link #abandon} leaves the listening socket and its file to the next owner, which
+ * {@link #adopt}s it. Whoever connects in between waits in the socket's backlog and never notices.
  */
 public final class ControlServer implements AutoCloseable {
     /** Connections at a time. */
     static final int MAX_CLIENTS = 64;
 
+    private static final int BACKLOG = 16;
     private static final long LISTENER = -1;
     private static final long WAKE_UP = -2;
 
@@ -36,53 +43,67 @@ public final class ControlServer implements AutoCloseable {
     private final Fd listener;
     private final Epoll epoll = Epoll.create(MAX_CLIENTS + 2);
     private final EventFd wakeUp = EventFd.create();
-    private final ControlProtocol protocol;
     private final int uid;
     private final Thread thread;
     /** By number, the one silent for longest first. */
     private final Map<Long, Fd> clients = new LinkedHashMap<>();
     private long lastClient;
+    /** Held while clients are served, and by whoever wants none served. */
+    private final ReentrantLock serving = new ReentrantLock();
+    private @Nullable ControlProtocol protocol;
     private volatile boolean closing;
 
-    private ControlServer(Path path, Fd listener, List<ControlCommand> commands, int uid) {
+    private ControlServer(Path path, Fd listener, int uid) {
         this.path = path;
         this.fileKey = fileKey(path);
         this.listener = listener;
-        this.protocol = new ControlProtocol(commands);
         this.uid = uid;
-        this.thread = Thread.ofPlatform().daemon().name("baton-control").unstarted(this::serve);
+        this.thread = Thread.ofPlatform().daemon().name("baton-control").unstarted(this::run);
     }
 
     /**
      * Listens on a path that is free; see {@link ControlClient#isServed(Path)} and {@link UnixSocket#removeStale}.
      *
-     * @param path     the socket's file
-     * @param commands what can be asked for, besides {@code help}
-     * @return the running server
+     * @param path the socket's file
+     * @return a server that does not answer yet
      */
-    public static ControlServer start(Path path, List<ControlCommand> commands) {
-        return start(path, commands, ownUid());
+    public static ControlServer listen(Path path) {
+        return listen(path, ownUid());
     }
 
-    static ControlServer start(Path path, List<ControlCommand> commands, int uid) {
-        Fd listener = UnixSocket.listen(path, UnixSocket.SEQPACKET, 0600, 16);
+    private static ControlServer listen(Path path, int uid) {
+        Fd listener = UnixSocket.listen(path, UnixSocket.SEQPACKET, 0600, BACKLOG);
         FileIo.setNonBlocking(listener, true);
-        return new ControlServer(path, listener, commands, uid).started();
+        return new ControlServer(path, listener, uid);
     }
 
     /**
-     * Goes on with a socket that another process listens on, or did: whoever connected meanwhile is served.
+     * Goes on with the socket of another owner, who has gone.
      *
      * @param path     the socket's file
-     * @param listener the listening socket, which does not wait; the server's from now on
-     * @param commands what can be asked for, besides {@code help}
-     * @return the running server
+     * @param listener the listening socket, the server's from now on
+     * @return a server that does not answer yet
      */
-    public static ControlServer adopt(Path path, Fd listener, List<ControlCommand> commands) {
-        return new ControlServer(path, listener, commands, ownUid()).started();
+    public static ControlServer adopt(Path path, Fd listener) {
+        return new ControlServer(path, listener, ownUid());
     }
 
-    private ControlServer started() {
+    static ControlServer start(Path path, List<ControlCommand> commands) {
+        return listen(path).serve(commands);
+    }
+
+    static ControlServer start(Path path, List<ControlCommand> commands, int uid) {
+        return listen(path, uid).serve(commands);
+    }
+
+    /**
+     * Answers from now on.
+     *
+     * @param commands what can be asked for, besides {@code help}
+     * @return this server
+     */
+    public ControlServer serve(List<ControlCommand> commands) {
+        protocol = new ControlProtocol(commands);
         epoll.add(listener, Epoll.IN, LISTENER);
         epoll.add(wakeUp.fd(), Epoll.IN, WAKE_UP);
         thread.start();
@@ -101,20 +122,10 @@ public final class ControlServer implements AutoCloseable {
     /**
      * The listening socket.
      *
-     * @return still the server's
+     * @return stays the server's
      */
     public Fd listener() {
         return listener;
-    }
-
-    /** Lets those who connect from now on wait, for this server or the next one. */
-    public void pause() {
-        epoll.remove(listener);
-    }
-
-    /** Serves those who waited. */
-    public void resume() {
-        epoll.add(listener, Epoll.IN, LISTENER);
     }
 
     /** The effective user of this process, as its peers will see it. */
@@ -128,24 +139,35 @@ public final class ControlServer implements AutoCloseable {
         }
     }
 
-    private void serve() {
+    private void run() {
         while (!closing) {
             int ready = epoll.await(-1);
-            List<Long> speaking = new ArrayList<>();
-            boolean knocking = false;
-            for (int i = 0; i < ready; i++) {
-                long who = epoll.data(i);
-                if (who == LISTENER) {
-                    knocking = true;
-                } else if (who != WAKE_UP) {
-                    speaking.add(who);
+            serving.lock();
+            try {
+                if (!closing) {
+                    round(ready);
                 }
+            } finally {
+                serving.unlock();
             }
-            // Clients first: a new one may take the place of one that waits here.
-            speaking.forEach(this::turn);
-            if (knocking) {
-                admit();
+        }
+    }
+
+    private void round(int ready) {
+        List<Long> speaking = new ArrayList<>();
+        boolean knocking = false;
+        for (int i = 0; i < ready; i++) {
+            long who = epoll.data(i);
+            if (who == LISTENER) {
+                knocking = true;
+            } else if (who != WAKE_UP) {
+                speaking.add(who);
             }
+        }
+        // Clients first: a new one may take the place of one that waits here.
+        speaking.forEach(this::turn);
+        if (knocking) {
+            admit();
         }
     }
 
@@ -155,7 +177,7 @@ public final class ControlServer implements AutoCloseable {
         if (client == null) {
             return;
         }
-        if (protocol.serve(client)) {
+        if (Objects.requireNonNull(protocol).serve(client)) {
             clients.put(who, client);
         } else {
             client.close();
@@ -176,7 +198,7 @@ public final class ControlServer implements AutoCloseable {
         }
         int caller = UnixSocket.peerCredentials(client).uid();
         if (caller != uid) {
-            protocol.refuse(client, "user " + caller + " may not talk to this Baton, which runs as user " + uid);
+            Objects.requireNonNull(protocol).refuse(client, "user " + caller + " may not talk to this Baton, which runs as user " + uid);
             client.close();
             return;
         }
@@ -196,24 +218,38 @@ public final class ControlServer implements AutoCloseable {
         }
     }
 
+    /** Answers nobody from now on; returns when the answer of this moment has been given. */
+    public void pause() {
+        serving.lock();
+    }
+
+    /** Goes on after {@link #pause}; the same thread calls it. */
+    public void resume() {
+        if (serving.isHeldByCurrentThread()) {
+            serving.unlock();
+        }
+    }
+
+    /** Leaves the socket and its file to its next owner. Clients that had no answer will ask again, and ask that one. */
+    public void abandon() {
+        end();
+    }
+
     /** Disconnects all clients, stops listening and removes the socket's file, if that is still this server's. */
     @Override
     public void close() {
-        if (!closing) {
-            stop();
+        if (end()) {
             removeFile();
         }
     }
 
-    /** Disconnects all clients and closes the listening socket here: another process goes on with it. */
-    public void abandon() {
-        if (!closing) {
-            stop();
+    /** False when it had ended before. */
+    private synchronized boolean end() {
+        if (closing) {
+            return false;
         }
-    }
-
-    private void stop() {
         closing = true;
+        resume();
         wakeUp.signal();
         boolean interrupted = false;
         while (thread.isAlive()) {
@@ -227,10 +263,13 @@ public final class ControlServer implements AutoCloseable {
         listener.close();
         epoll.close();
         wakeUp.close();
-        protocol.close();
+        if (protocol != null) {
+            protocol.close();
+        }
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
+        return true;
     }
 
     private void removeFile() {
