@@ -31,8 +31,13 @@ final class BatonProcess implements AutoCloseable {
 
     /** Runs the main class with the class path of the test. */
     static BatonProcess start(String... args) throws IOException {
+        return startWith("", args);
+    }
+
+    /** The same with faults in its handovers. */
+    static BatonProcess startWith(String faults, String... args) throws IOException {
         List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                "-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED",
+                "-XX:+UseSerialGC", "-Dbaton.handover.faults=" + faults, "--enable-native-access=ALL-UNNAMED",
                 "--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
                 "dev.baton.tools.Main"));
         command.addAll(List.of(args));

@@ -2,222 +2,228 @@ package dev.baton.tools;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.baton.ffi.Fd;
+import dev.baton.ffi.NetworkNamespace;
 import dev.baton.ffi.PidFd;
+import dev.baton.tools.control.ControlClient;
+import dev.baton.tools.control.ControlReply;
 import dev.baton.tools.json.JsonReader;
-import dev.baton.tools.traffic.Arrivals;
-import dev.baton.tools.traffic.Endpoint;
-import dev.baton.tools.traffic.Flow;
-import dev.baton.tools.traffic.Station;
-import dev.baton.tools.traffic.VirtioNic;
+import java.io.IOException;
 import java.nio.file.Path;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.LockSupport;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
-/** Batons that relieve each other, as processes, between two guests that never stop sending. */
-@Timeout(300)
+/** {@code baton takeover} as a user starts it: a process relieves another under traffic. */
+@Timeout(value = 600, unit = TimeUnit.SECONDS)
 class TakeoverTest {
+    private static final int TAKEOVERS = 5;
+    private static final int PAIRS = 2;
+    private static final int FRAMES = 2_000;
+
     @TempDir
-    private Path folder = Path.of("");
+    private Path folder;
+    private Path control;
+    private Path guest;
+    private Path other;
 
-    private String control() {
-        return folder.resolve("control.sock").toString();
+    @BeforeEach
+    void name() {
+        control = folder.resolve("control.sock");
+        guest = folder.resolve("vm0.sock");
+        other = folder.resolve("vm1.sock");
     }
 
-    private BatonProcess run(String... more) throws Exception {
-        String[] args = new String[more.length + 9];
-        String[] fixed = {"run", "--port", "vhost-user:vm0,path=" + folder + "/vm0.sock", "--port",
-            "vhost-user:vm1,path=" + folder + "/vm1.sock", "--wire", "vm0=vm1", "--control", control()};
-        System.arraycopy(fixed, 0, args, 0, fixed.length);
-        System.arraycopy(more, 0, args, fixed.length, more.length);
-        return BatonProcess.start(args).awaitReady();
+    private BatonProcess runWithTap(Fd namespace, String... more) throws Exception {
+        String netns = "/proc/" + ProcessHandle.current().pid() + "/fd/" + namespace.value();
+        return run(List.of("--port", "vhost-user:vm0,queues=" + PAIRS + ",path=" + guest, "--port",
+                "tap:tap0,queues=" + PAIRS + ",netns=" + netns, "--wire", "vm0=tap0"), more);
+    }
+
+    private BatonProcess runBetweenGuests(String faults, String... more) throws Exception {
+        return BatonProcess.startWith(faults, command(List.of("--port", "vhost-user:vm0,queues=" + PAIRS + ",path="
+                + guest, "--port", "vhost-user:vm1,queues=" + PAIRS + ",path=" + other, "--wire", "vm0=vm1"), more))
+                .awaitReady();
+    }
+
+    private BatonProcess run(List<String> ports, String... more) throws Exception {
+        return BatonProcess.start(command(ports, more)).awaitReady();
+    }
+
+    private String[] command(List<String> ports, String... more) {
+        List<String> command = new ArrayList<>(List.of("run", "--control", control.toString()));
+        command.addAll(ports);
+        command.addAll(List.of(more));
+        return command.toArray(String[]::new);
+    }
+
+    private BatonProcess takeover(String faults, String... more) throws Exception {
+        List<String> command = new ArrayList<>(List.of("takeover", "--control", control.toString()));
+        command.addAll(List.of(more));
+        return BatonProcess.startWith(faults, command.toArray(String[]::new));
+    }
+
+    private @Nullable Object ask(String request) throws Exception {
+        try (ControlClient client = ControlClient.connect(control); ControlReply reply = client.ask(request)) {
+            return reply.document();
+        }
+    }
+
+    private static long frames(@Nullable Object stat, String port, String direction) {
+        return JsonReader.number(stat, "ports", port, direction, "frames").longValue();
+    }
+
+    private static void assertRelieved(BatonProcess former) throws Exception {
+        assertThat(former.status()).as("%s", former.err()).isZero();
+        assertThat(former.err()).isEmpty();
+        assertThat(former.out()).contains("baton: handed over");
+    }
+
+    private void assertEndsClean(BatonProcess last) throws Exception {
+        assertThat(last.end(PidFd.SIGTERM)).as("%s", last.err()).isZero();
+        assertThat(last.err()).isEmpty();
+        assertThat(folder).isEmptyDirectory();
     }
 
     @Test
-    void takeoversChainAndNoFrameIsLost() throws Exception {
-        try (BatonProcess first = run(); Guests guests = new Guests(folder)) {
+    void takeoversInARowLoseNothing() throws Exception {
+        Privileges.requireTap();
+        try (Fd namespace = NetworkNamespace.create(); BatonProcess first = runWithTap(namespace);
+                Traffic traffic = Traffic.withKernel(guest, namespace, "tap0", PAIRS)) {
+            traffic.awaitFrames(FRAMES);
             BatonProcess owner = first;
-            for (int i = 0; i < 3; i++) {
-                guests.awaitProgress();
-                BatonProcess next = BatonProcess.start("takeover", "--control", control()).awaitReady();
-                assertThat(owner.status()).isZero();
-                assertThat(owner.err()).isEmpty();
-                assertThat(next.out()).contains("taken over from pid " + owner.pid() + ": blackout p50 ")
-                        .contains("carried 2 ports, 1 wires, 2 vhost-user connections, 4 virtqueues");
+            for (int i = 0; i < TAKEOVERS; i++) {
+                long before = frames(ask("stat"), "vm0", "rx");
+                BatonProcess next = takeover("", "--timeout", "60").awaitReady();
+                assertRelieved(owner);
+                assertThat(next.out()).contains("taken over from pid " + owner.pid() + ": blackout p50")
+                        .contains("1 vhost-user connections").contains("control = " + control);
+                owner.close();
                 owner = next;
+                Object stat = ask("stat");
+                assertThat(JsonReader.number(stat, "pid").longValue()).isEqualTo(owner.pid());
+                assertThat(frames(stat, "vm0", "rx")).isGreaterThan(before);
+                traffic.awaitFrames(FRAMES);
             }
-            guests.awaitProgress();
-            guests.finish();
-            Object stat = stat();
-            assertThat(JsonReader.number(stat, "pid").longValue()).isEqualTo(owner.pid());
-            assertThat(JsonReader.number(stat, "ports", "vm0", "rx", "frames").longValue())
-                    .as("counted by four processes").isEqualTo(guests.sentByA() + 1);
-            assertThat(owner.end(PidFd.SIGTERM)).isZero();
+            long sent = traffic.assertPerfect();
+            Object stat = ask("stat");
+            assertThat(frames(stat, "vm0", "rx")).isGreaterThanOrEqualTo(sent).isEqualTo(frames(stat, "tap0", "tx"));
+            assertEndsClean(owner);
+            owner.close();
         }
-        assertThat(folder).isEmptyDirectory();
     }
 
     @Test
-    void aFailedTakeoverChangesNothing() throws Exception {
-        try (BatonProcess owner = run(); Guests guests = new Guests(folder)) {
-            assertRefused("section hello: ", "backend-transfer is ", "--backend-transfer", "off");
-            assertRefused("section hello: ", "compatibility profile is ", "--profile", "0.1");
-            guests.awaitProgress();
-            try (BatonProcess next = BatonProcess.start("takeover", "--control", control()).awaitReady()) {
+    void aFailedTakeoverLeavesTheOldOneGoing() throws Exception {
+        String outgoing = "front-end:truncate,outgoing-claim:refuse,outgoing-release:refuse";
+        try (BatonProcess owner = runBetweenGuests(outgoing);
+                Traffic traffic = Traffic.betweenGuests(guest, other, PAIRS)) {
+            assertFails(owner, traffic, "", "section front-end: ");
+            assertFails(owner, traffic, "", "section outgoing-claim: ");
+            assertFails(owner, traffic, "", "section outgoing-release: ");
+            assertFails(owner, traffic, "incoming-map:refuse", "section incoming-map: ");
+            assertFails(owner, traffic, "incoming-prepared:kill", "");
+            assertFails(owner, traffic, "incoming-claiming:kill", "");
+            assertFails(owner, traffic, "prepared:silence", "section ", "--timeout", "2");
+            assertThat(owner.err().lines()).hasSize(7)
+                    .allMatch(line -> line.startsWith("baton: not handed over, this Baton goes on: section "));
+            try (BatonProcess next = takeover("", "--timeout", "60").awaitReady()) {
                 assertThat(owner.status()).isZero();
-                assertThat(owner.err().lines()).hasSize(2)
-                        .allMatch(line -> line.startsWith("baton: not handed over, this Baton goes on: section hello"));
-                guests.finish();
-                assertThat(next.end(PidFd.SIGTERM)).isZero();
+                traffic.awaitFrames(FRAMES);
+                traffic.assertPerfect();
+                assertEndsClean(next);
             }
         }
     }
 
-    private void assertRefused(String section, String reason, String... options) throws Exception {
-        String[] args = {"takeover", "--control", control(), options[0], options[1]};
-        try (BatonProcess refused = BatonProcess.start(args)) {
+    private void assertFails(BatonProcess owner, Traffic traffic, String faults, String sentence, String... more)
+            throws Exception {
+        try (BatonProcess failed = more.length == 0 ? takeover(faults, "--timeout", "60") : takeover(faults, more)) {
+            assertThat(failed.status()).as("%s: %s", faults, failed.out()).isNotZero();
+            assertThat(failed.err()).contains(sentence).doesNotContain("\n");
+        }
+        traffic.awaitFrames(FRAMES);
+        assertThat(JsonReader.number(ask("version"), "pid").longValue()).isEqualTo(owner.pid());
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '\'', value = {
+        "--backend-transfer off | backend-transfer is on at the peer, off here",
+        "--profile 0.1          | compatibility profile is \"\" at the peer, \"0.1\" here"})
+    void whatTheOwnersDoNotAgreeOnIsNamed(String options, String sentence) throws Exception {
+        try (BatonProcess owner = runBetweenGuests(""); BatonProcess refused = takeover("", options.split(" "))) {
             assertThat(refused.status()).isEqualTo(1);
-            assertThat(refused.err()).startsWith("baton: nothing was taken over: " + section).contains(reason)
-                    .doesNotContain("\n");
+            assertThat(refused.err()).contains("section hello: ").contains(sentence);
+            assertThat(JsonReader.number(ask("version"), "pid").longValue()).isEqualTo(owner.pid());
+            assertEndsCleanButForAWarning(owner);
         }
     }
 
-    @Test
-    void aStandbyGoesOnWhenTheOwnerIsKilled() throws Exception {
-        try (BatonProcess owner = run(); Guests guests = new Guests(folder)) {
-            try (BatonProcess standby = BatonProcess.start("standby", "--control", control())
-                    .awaitLine("baton: standing by for pid " + owner.pid())) {
-                guests.awaitProgress();
-                owner.end(PidFd.SIGKILL);
-                standby.awaitReady();
-                assertThat(standby.out()).contains("recovered from pid " + owner.pid());
-                guests.awaitProgress();
-                assertThat(JsonReader.text(stat(), "ports", "vm0", "state")).startsWith("connected, 2 of 2 virtqueues");
-                // Of the burst in which the owner died, at most the burst is repeated or lost, in either direction.
-                guests.stop();
-                assertThat(guests.duplicated()).isLessThanOrEqualTo(2 * 32);
-                assertThat(standby.end(PidFd.SIGTERM)).isZero();
-            }
-        }
+    private void assertEndsCleanButForAWarning(BatonProcess owner) throws Exception {
+        assertThat(owner.end(PidFd.SIGTERM)).isZero();
+        assertThat(owner.err()).startsWith("baton: not handed over, this Baton goes on: ").doesNotContain("\n");
         assertThat(folder).isEmptyDirectory();
     }
 
     @Test
-    void aStandbyEndsWithAnOwnerThatEndsInOrder() throws Exception {
-        try (BatonProcess owner = run(); BatonProcess standby = BatonProcess.start("standby", "--control", control())
-                .awaitLine("baton: standing by for pid " + owner.pid())) {
-            assertThat(owner.end(PidFd.SIGTERM)).isZero();
-            assertThat(standby.status()).isZero();
-            assertThat(standby.out()).contains("nothing to stand by for");
+    void switchesThatAgreeAreTaken() throws Exception {
+        try (BatonProcess owner = runBetweenGuests("", "--backend-transfer", "off", "--profile", "0.1");
+                BatonProcess next = takeover("", "--backend-transfer", "off", "--profile", "0.1", "--json")
+                        .awaitReady()) {
+            assertRelieved(owner);
+            Object report = JsonReader.parse(next.out().substring(0, next.out().lastIndexOf("baton: ready")));
+            assertThat(JsonReader.number(report, "formerPid").longValue()).isEqualTo(owner.pid());
+            assertThat(JsonReader.number(report, "carried", "ports").intValue()).isEqualTo(2);
+            assertEndsClean(next);
         }
-        assertThat(folder).isEmptyDirectory();
     }
 
     @Test
-    void aQueuePairIsMovedAndASnapshotShowsIt() throws Exception {
-        try (BatonProcess owner = run("--cpus", "0,1"); Guests guests = new Guests(folder)) {
-            try (BatonProcess move = BatonProcess.start("move", "--control", control(), "--port", "vm0", "--pair", "0",
-                    "--to", "1"); BatonProcess refused = BatonProcess.start("move", "--control", control(), "--port",
-                    "vm2", "--pair", "0", "--to", "1")) {
-                assertThat(move.status()).as(move.err()).isZero();
-                assertThat(move.out()).startsWith("queue pair 0 of vm0: agent 1, blackout ");
-                assertThat(refused.status()).isEqualTo(1);
-                assertThat(refused.err()).isEqualTo("baton: there is no port 'vm2'");
-            }
-            try (BatonProcess snapshot = BatonProcess.start("snapshot", "--control", control())) {
-                assertThat(snapshot.status()).isZero();
-                assertThat(snapshot.out()).contains("\"agent\": 1").contains("\"epoch\": 1")
-                        .contains("\"queue\": \"transmitq\"");
-            }
-            guests.finish();
-            assertThat(owner.end(PidFd.SIGTERM)).isZero();
+    void aSecondTakeoverAtATimeIsRefused() throws Exception {
+        try (BatonProcess owner = runBetweenGuests("");
+                BatonProcess stuck = takeover("incoming-description:stop", "--timeout", "60")) {
+            assertRefusedWhile(stuck);
+            stuck.end(PidFd.SIGKILL);
+            assertEndsCleanButForAWarning(owner);
         }
     }
 
-    private @Nullable Object stat() throws Exception {
-        try (BatonProcess stat = BatonProcess.start("stat", "--json", "--control", control())) {
-            assertThat(stat.status()).as(stat.err()).isZero();
-            return JsonReader.parse(stat.out());
+    /** Asks until the other one has asked: a request that comes too early begins a takeover and gives it up. */
+    private void assertRefusedWhile(BatonProcess other) throws Exception {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+        while (true) {
+            try (ControlClient client = ControlClient.connect(control); ControlReply _ = client.ask("takeover")) {
+                assertThat(System.nanoTime() < deadline).as("%s", other.err()).isTrue();
+                Thread.sleep(500);
+            } catch (IOException e) {
+                assertThat(e).hasMessage("another takeover is under way");
+                return;
+            }
         }
     }
 
-    /** Two guests over real vhost-user connections: A sends sequence-numbered frames, B acknowledges them. */
-    private static final class Guests implements AutoCloseable {
-        private final VirtioNic nicA;
-        private final VirtioNic nicB;
-        private final Station a;
-        private final Station b;
-        private final Thread thread;
-        private final AtomicLong acknowledged = new AtomicLong();
-        private final AtomicBoolean sending = new AtomicBoolean(true);
-        private final AtomicBoolean running = new AtomicBoolean(true);
-
-        Guests(Path folder) throws Exception {
-            Endpoint endA = new Endpoint(0x02_00_00_00_00_0AL, 0xC0_00_02_0A);
-            Endpoint endB = new Endpoint(0x02_00_00_00_00_0BL, 0xC0_00_02_0B);
-            nicA = VirtioNic.connect(folder.resolve("vm0.sock"), 1);
-            nicB = VirtioNic.connect(folder.resolve("vm1.sock"), 1);
-            a = new Station(endA, endB.ipv4(), nicA.ports(), 32);
-            b = new Station(endB, endA.ipv4(), nicB.ports(), 32);
-            thread = Thread.ofPlatform().daemon().start(this::play);
-        }
-
-        private Flow flow() {
-            return a.flows().getFirst();
-        }
-
-        private void play() {
-            while (running.get()) {
-                a.sending(sending.get());
-                if (a.step() + b.step() == 0) {
-                    LockSupport.parkNanos(50_000);
-                }
-                acknowledged.set(flow().acknowledgedFrames());
+    @Test
+    void aRefusedOptionIsStatusTwo() throws Exception {
+        for (String[] args : new String[][] {{"takeover"}, {"takeover", "--control", "x", "--timeout", "0"},
+            {"takeover", "--control", "x", "--backend-transfer", "maybe"},
+            {"takeover", "--control", "x", "--profile", "9"}, {"takeover", "--control", "x", "--fast"},
+            {"standby", "--control", "x", "--heartbeat-timeout", "1"},
+            {"move", "--control", "x", "--port", "p", "--pair", "0"}}) {
+            try (BatonProcess baton = BatonProcess.start(args)) {
+                assertThat(baton.status()).as("%s: %s", String.join(" ", args), baton.err()).isEqualTo(2);
+                assertThat(baton.err()).startsWith("baton: ").doesNotContain("\n");
             }
         }
-
-        void awaitProgress() {
-            long before = acknowledged.get();
-            while (acknowledged.get() < before + 1000) {
-                LockSupport.parkNanos(1_000_000);
-            }
-        }
-
-        void stop() throws InterruptedException {
-            running.set(false);
-            thread.join();
-        }
-
-        /** Sends no more, waits for what is on its way, and checks that every frame came once and in order. */
-        void finish() throws InterruptedException {
-            sending.set(false);
-            LockSupport.parkNanos(50_000_000);
-            while (flow().acknowledgedFrames() != flow().sentFrames()) {
-                LockSupport.parkNanos(1_000_000);
-            }
-            stop();
-            Arrivals arrivals = Arrivals.of(b.flows());
-            assertThat(arrivals.frames()).isEqualTo(flow().sentFrames());
-            assertThat(arrivals.duplicated() + arrivals.reordered() + arrivals.corrupted()).isZero();
-        }
-
-        long duplicated() {
-            return Arrivals.of(b.flows()).duplicated();
-        }
-
-        long sentByA() {
-            return flow().sentFrames();
-        }
-
-        @Override
-        public void close() throws InterruptedException {
-            stop();
-            nicA.close();
-            nicB.close();
+        try (BatonProcess baton = takeover("")) {
+            assertThat(baton.status()).isEqualTo(1);
+            assertThat(baton.err()).contains("there is no control socket " + control);
         }
     }
 }

@@ -22,6 +22,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ForkJoinPool;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
@@ -247,6 +249,35 @@ class ControlSocketTest {
                     return false;
                 }
             }).count();
+        }
+    }
+
+    @Test
+    void whoAsksAPausedServerWaits() throws Exception {
+        server.pause();
+        try (ControlClient client = ControlClient.connect(path)) {
+            Future<ControlReply> reply = ForkJoinPool.commonPool().submit(() -> client.ask("echo late"));
+            assertThat(reply.isDone()).isFalse();
+            server.resume();
+            assertThat(JsonReader.text(reply.get().document(), "said")).isEqualTo("late");
+        }
+    }
+
+    @Test
+    void anotherServerGoesOnWithTheSocket() throws Exception {
+        try (ControlClient early = ControlClient.connect(path)) {
+            server.pause();
+            Fd passed = server.listener().duplicate();
+            try (ControlClient meanwhile = ControlClient.connect(path)) {
+                server.abandon();
+                assertThat(path).exists();
+                try (ControlServer _ = ControlServer.adopt(path, passed).serve(COMMANDS)) {
+                    for (ControlClient client : List.of(early, meanwhile)) {
+                        assertThat(JsonReader.text(client.ask("echo on").document(), "said")).isEqualTo("on");
+                    }
+                }
+                assertThat(path).doesNotExist();
+            }
         }
     }
 

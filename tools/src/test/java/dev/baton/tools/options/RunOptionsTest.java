@@ -19,26 +19,30 @@ class RunOptionsTest {
 
     @Test
     void everyOptionIsTaken() {
-        RunOptions options = cli("--port vhost-user:vm0,path=/run/vm0.sock,mode=client,queues=2,offloads=off",
-                "--port tap:uplink,ifname=tap0,queues=2,netns=blue,persistent=on", "--wire vm0=uplink",
-                "--control /run/baton.sock", "--cpus 0,2-3", "--idle busy");
+        RunOptions options = cli("--port vhost-user:vm0,path=/run/vm0.sock,mode=client,queues=2,offloads=off,backend-transfer=off",
+                "--port loopback:mirror,queues=3", "--port tap:uplink,ifname=tap0,queues=2,netns=blue,persistent=on", "--wire vm0=uplink",
+                "--control /run/baton.sock", "--cpus 0,2-3", "--idle busy", "--backend-transfer off", "--profile 0.1");
         assertThat(options).isEqualTo(new RunOptions(
-                List.of(new PortSpec.VhostUser("vm0", Path.of("/run/vm0.sock"), false, 2, false),
+                List.of(new PortSpec.VhostUser("vm0", Path.of("/run/vm0.sock"), false, 2, false, false),
+                        new PortSpec.Loopback("mirror", 3),
                         new PortSpec.Tap("uplink", "tap0", 2, "blue", true)),
-                List.of(new WireSpec("vm0", "uplink")), Path.of("/run/baton.sock"), List.of(0, 2, 3), true));
+                List.of(new WireSpec("vm0", "uplink")), Path.of("/run/baton.sock"), List.of(0, 2, 3), true,
+                new TransferOptions(false, true)));
     }
 
     @Test
     void defaultsAreSpelledOut() {
         assertThat(cli(VM, TAP, "--wire vm0=tap0").describe()).containsExactly(
                 "port = vhost-user:vm0,path=/run/vm0.sock,mode=server,queues=1,offloads=on",
-                "port = tap:tap0,ifname=tap0,queues=1,persistent=off", "wire = vm0=tap0", "idle = adaptive");
+                "port = tap:tap0,ifname=tap0,queues=1,persistent=off", "wire = vm0=tap0", "idle = adaptive",
+                "backend-transfer = on");
     }
 
     @Test
     void theEffectiveConfigurationIsAConfigurationFile() {
-        RunOptions options = cli(VM + ",queues=4", TAP + ",netns=/run/netns/blue", "--wire tap0=vm0", "--cpus 1",
-                "--idle busy", "--control /run/c.sock");
+        RunOptions options = cli(VM + ",queues=4,backend-transfer=on", TAP + ",netns=/run/netns/blue",
+                "--wire tap0=vm0", "--cpus 1", "--idle busy", "--control /run/c.sock", "--backend-transfer off",
+                "--profile 0.1", "--port loopback:mirror");
         assertThat(RunOptions.of(ConfigFile.parse("f", options.describe()), List.of())).isEqualTo(options);
     }
 
@@ -53,13 +57,14 @@ class RunOptionsTest {
                 "port = vhost-user:vm0,path=/b,mode=server,queues=1,offloads=on",
                 "port = tap:tap0,ifname=tap0,queues=1,persistent=off",
                 "port = tap:tap1,ifname=tap1,queues=1,persistent=off",
-                "port = tap:tap2,ifname=tap2,queues=3,persistent=off", "wire = vm0=tap2", "cpus = 1", "idle = busy");
+                "port = tap:tap2,ifname=tap2,queues=3,persistent=off", "wire = vm0=tap2", "cpus = 1", "idle = busy",
+                "backend-transfer = on");
     }
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '"', value = {
         "vm0                               | a port is vhost-user:NAME",
-        "vhos:vm0,path=/a                  | unknown kind of port 'vhos', it is vhost-user or tap",
+        "vhos:vm0,path=/a                  | unknown kind of port 'vhos', it is vhost-user, tap or loopback",
         "tap:                              | '' is no name for a port",
         "tap:-x                            | '-x' is no name for a port",
         "tap:a b                           | 'a b' is no name for a port",
@@ -75,6 +80,10 @@ class RunOptionsTest {
         "vhost-user:vm0,path=/a,queues=    | 'queues' is a number from 1 to 128, not ''",
         "vhost-user:vm0,path=/a,queues=-1  | 'queues' is a number from 1 to 128, not '-1'",
         "vhost-user:vm0,path=/a,queues=99999999999 | 'queues' is a number from 1 to 128",
+        "vhost-user:vm0,path=/a,backend-transfer=yes | 'backend-transfer' is on or off, not 'yes'",
+        "tap:t0,backend-transfer=on        | unknown key 'backend-transfer', a port of this kind is tap:NAME",
+        "loopback:l0,queues=257            | 'queues' is a number from 1 to 256, not '257'",
+        "loopback:l0,path=/a               | unknown key 'path', a port of this kind is loopback:NAME",
         "tap:t0,queues=257                 | 'queues' is a number from 1 to 256, not '257'",
         "tap:t0,path=/a                    | unknown key 'path', a port of this kind is tap:NAME",
         "tap:t0,persistent=yes             | 'persistent' is off or on, not 'yes'",
@@ -134,6 +143,22 @@ class RunOptionsTest {
     @Test
     void anIdleModeIsChecked() {
         assertRefused("--idle lazy: the idle mode is busy or adaptive", TAP, "--idle lazy");
+    }
+
+    @Test
+    void theSwitchAndTheProfileAreChecked() {
+        assertRefused("--backend-transfer maybe: the switch is on or off", TAP, "--backend-transfer maybe");
+        assertRefused("--profile 9: the profile is current or 0.1", TAP, "--profile 9");
+    }
+
+    @Test
+    void theOlderProfileTurnsTheSwitchesOfDevicesOff() {
+        assertThat(cli(TAP).transfer().device(null)).isTrue();
+        TransferOptions older = cli(TAP, "--profile 0.1").transfer();
+        assertThat(older.device(null)).isFalse();
+        assertThat(older.device(true)).isTrue();
+        assertThat(older.profile()).isEqualTo("0.1");
+        assertThat(cli(TAP, "--profile current").transfer()).isEqualTo(TransferOptions.DEFAULT);
     }
 
     @Test
