@@ -25,9 +25,6 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  */
 final class IncomingHandover implements AutoCloseable {
-    /** Warming code up competes with the traffic for the machine: it may take a while. */
-    private static final long PATIENCE_MS = 60_000;
-
     private final HandoverChannel channel;
     private final Fence peer;
     private final HandoverOptions options;
@@ -54,18 +51,18 @@ final class IncomingHandover implements AutoCloseable {
     /** Takes over from the peer, with whom the versions are agreed upon. */
     Takeover run() throws HandoverException {
         faults.at(Edge.INCOMING_DESCRIPTION);
-        prepare(DescriptionReader.read(channel, PATIENCE_MS));
+        prepare(DescriptionReader.read(channel, options.patienceMs()));
         faults.at(Edge.INCOMING_WARM);
         Rehearsal.run(options.rehearsals());
         while (true) {
             faults.at(Edge.INCOMING_PREPARED);
             HandoverMessages.sendStep(channel, Section.PREPARED, generation());
-            Received next = channel.receive(PATIENCE_MS, Section.CLAIM, Section.DATAPATH);
+            Received next = channel.receive(options.patienceMs(), Section.CLAIM, Section.DATAPATH);
             if (next.section() == Section.CLAIM) {
                 checkGeneration(next);
                 return claim();
             }
-            prepare(DescriptionReader.readAfter(next, channel, PATIENCE_MS));
+            prepare(DescriptionReader.readAfter(next, channel, options.patienceMs()));
         }
     }
 
