@@ -197,16 +197,33 @@ final class Lane {
         return true;
     }
 
+    /**
+     * After a handover that failed: the claimant may be stuck rather than gone, and go on with its claim when the lane is
+     * let go for another one. The epoch that it waits for never comes.
+     */
+    void disownClaimants() {
+        if (owned()) {
+            record.renew(epoch);
+            epoch += 2;
+        }
+    }
+
     // ---- the claimant
 
     /** The lane's owner is another lane object on the same record: that of another process. */
     void setApart() {
         apart = true;
+        epoch = record.epoch();
     }
 
-    /** The owner of this moment is the one that shall let go. */
+    /**
+     * The owner of this moment is the one that shall let go. Where that is in another process it is the owner of the
+     * moment in which the lane was described: one that has kept it since has done so because the handover failed.
+     */
     void beginClaim() {
-        epoch = record.epoch();
+        if (!apart) {
+            epoch = record.epoch();
+        }
     }
 
     /** Says that somebody looks, and looks; true when the lane is this agent's from now on. */

@@ -15,9 +15,10 @@ import dev.baton.ffi.RawMemory;
  *   152  reserved    104   0
  * </pre>
  *
- * <p>The epoch changes in two ways alone: its owner adds one, with release, when it lets go at a burst boundary; a
- * standby adds one after it has seen the owner's process end. Owner and claimant each write lines that the other only
- * reads, so that nothing but the handover itself moves a line between their cores.
+ * <p>The epoch changes in three ways alone: its owner adds one, with release, when it lets go at a burst boundary; a
+ * standby adds one after it has seen the owner's process end; its owner adds two when a handover has failed, so that
+ * the claim that somebody may still make for the sake of it comes to nothing. Owner and claimant each write lines that
+ * the other only reads, so that nothing but the handover itself moves a line between their cores.
  */
 final class LaneRecord {
     static final int BYTES = 256;
@@ -43,6 +44,11 @@ final class LaneRecord {
         RawMemory.putLong(address + RELEASED_OFFSET, nowNs);
         RawMemory.putLong(address + FIRST_FRAME_OFFSET, 0);
         RawMemory.putLongRelease(address + EPOCH_OFFSET, epoch + 1);
+    }
+
+    /** The owner keeps the lane; nobody who waits for the epoch after this one will ever see it. */
+    void renew(long epoch) {
+        RawMemory.putLongRelease(address + EPOCH_OFFSET, epoch + 2);
     }
 
     long claimBeatNs() {

@@ -60,6 +60,17 @@ final class OutgoingHandover {
      * @throws HandoverException when it was not handed over: this owner goes on
      */
     List<LaneConfirmation> run() throws HandoverException {
+        try {
+            handOver();
+        } catch (HandoverException e) {
+            datapath.conductor().run(datapath.topology()::disownClaimants);
+            throw e;
+        }
+        return leave();
+    }
+
+    /** When this throws, every lane is here. */
+    private void handOver() throws HandoverException {
         Outgoing description = describe();
         HandoverMessages.awaitStep(channel, Section.PREPARED, generation, options.timeoutMs());
         faults.at(Edge.OUTGOING_PREPARED);
@@ -186,6 +197,7 @@ final class OutgoingHandover {
             List<LaneConfirmation> confirmed =
                 HandoverMessages.awaitConfirmed(channel, generation, options.timeoutMs());
             faults.at(Edge.OUTGOING_CONFIRMED);
+            faults.at(Edge.OUTGOING_LEAVE);
             return confirmed;
         } catch (HandoverException e) {
             // The lanes are gone, whatever the new owner says of them or fails to say.

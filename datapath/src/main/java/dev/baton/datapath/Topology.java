@@ -136,6 +136,16 @@ final class Topology {
         ports.forEach(Port::abandon);
     }
 
+    /** A handover has failed: whoever claims a lane for the sake of it claims in vain; others are told anew. */
+    void disownClaimants() {
+        changes++;
+        for (Wiring wiring : wirings) {
+            for (Lane lane : wiring.lanes()) {
+                wiring.owner(lane).execute(lane::disownClaimants);
+            }
+        }
+    }
+
     // ---- changes
 
     private void change() {
