@@ -81,7 +81,6 @@ final class OutgoingHandover {
             options.controlPlane().thaw();
             throw e;
         }
-        return leave();
     }
 
     /** Freezes what is described, and lets the lanes go; when this throws, nothing has changed. */
