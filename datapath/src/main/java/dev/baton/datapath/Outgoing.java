@@ -74,7 +74,7 @@ record Outgoing(long changes, DatapathState datapath, List<PortState> ports, Lis
     }
 
     private static <P extends Port & NetBackend> HandoverException noTransfer(P port) {
-        return new HandoverException("back-end " + port.name(), HandoverError.REFUSED,
+        return new HandoverException("back-end " + port.name(), HandoverError.CANNOT_HAND_OVER,
             "a back end of kind " + port.kind() + " has no state transfer and cannot change its owner");
     }
 

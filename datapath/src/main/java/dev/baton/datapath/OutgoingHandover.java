@@ -118,7 +118,7 @@ final class OutgoingHandover {
         try {
             datapath.conductor().run(datapath.topology()::freeze);
         } catch (DatapathException e) {
-            throw new HandoverException(Section.CLAIM.label(), HandoverError.REFUSED,
+            throw new HandoverException(Section.CLAIM.label(), HandoverError.CANNOT_HAND_OVER,
                 String.valueOf(e.getMessage()), e);
         }
     }

@@ -34,6 +34,8 @@ public enum HandoverError {
     MALFORMED,
     /** The two owners' switches or profiles differ. */
     SWITCH_MISMATCH,
+    /** Something here cannot change its owner, or not now. */
+    CANNOT_HAND_OVER,
     /** The peer said no. */
     REFUSED,
     /** A fault that was asked for, see {@link HandoverFaults}. */
