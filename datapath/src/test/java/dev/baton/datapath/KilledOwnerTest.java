@@ -1,0 +1,97 @@
+package dev.baton.datapath;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.baton.handover.Edge;
+import dev.baton.handover.HandoverError;
+import dev.baton.handover.HandoverException;
+import dev.baton.vhostuser.ProtocolException;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** One of the two owners is a process of its own, and is gone at an edge without a last word. */
+@Timeout(180)
+class KilledOwnerTest {
+    /** Before the first owner word has changed, to the old owner a dead new one is as one that refuses. */
+    @ParameterizedTest
+    @EnumSource(names = {"INCOMING_HELLO", "INCOMING_DESCRIPTION", "INCOMING_PRE_INCOMING", "INCOMING_PRE_LOAD",
+        "INCOMING_LOAD", "INCOMING_POST_LOAD", "INCOMING_MAP", "INCOMING_BUILD", "INCOMING_WARM", "INCOMING_PREPARED",
+        "INCOMING_CLAIMING"})
+    void theOldOwnerGoesOnWhenTheNewOneDies(Edge edge) throws ProtocolException {
+        try (HandoverWorld world = new HandoverWorld(); ChildOwner child = ChildOwner.taker(edge + ":KILL")) {
+            world.awaitProgress();
+            TapKernelState kernel = world.tap();
+            Map<String, Long> descriptors = OpenDescriptors.byKind();
+            HandoverException failure = catchThrowableOfType(HandoverException.class,
+                () -> world.owner().handOver(child.channel(), HandoverWorld.OPTIONS));
+            assertThat(failure).isNotNull();
+            assertThat(failure.kind()).as("%s", failure).isEqualTo(HandoverError.PEER_GONE);
+            assertThat(child.exitStatus()).isEqualTo(ChildOwner.KILLED);
+            assertThat(OpenDescriptors.byKind()).isEqualTo(descriptors);
+            assertThat(world.tap()).isEqualTo(kernel);
+            world.awaitProgress();
+            world.handOver(HandoverWorld.OPTIONS, HandoverWorld.OPTIONS);
+            world.awaitProgress();
+            world.finish();
+        }
+    }
+
+    /** Once it has all lanes they are its own: the old owner has nothing, and says nothing of a failure. */
+    @Test
+    void aNewOwnerThatDiesAfterwardsIsNoMatterOfTheOldOne() throws Exception {
+        try (HandoverWorld world = new HandoverWorld();
+             ChildOwner child = ChildOwner.taker("INCOMING_CLAIMED:KILL")) {
+            world.awaitProgress();
+            Datapath old = world.owner();
+            assertThat(old.handOver(child.channel(), HandoverWorld.OPTIONS)).as("nobody confirms").isEmpty();
+            assertThat(child.exitStatus()).isEqualTo(ChildOwner.KILLED);
+            assertThat(old.agents()).allMatch(DatapathAgent::ownsNothing);
+        }
+    }
+
+    /**
+     * An old owner that dies before it lets go leaves its lanes to the new one, which recovers them from the guests'
+     * rings: at most the burst that it died in is lost or repeated. One that dies afterwards leaves no trace.
+     */
+    @ParameterizedTest
+    @CsvSource({"OUTGOING_RELEASE,1", "OUTGOING_RELEASED,0", "OUTGOING_CONFIRMED,0"})
+    void theNewOwnerGoesOnWhenTheOldOneDies(Edge edge, int recovered) throws Exception {
+        Path a = TestSockets.path("a");
+        Path b = TestSockets.path("b");
+        try (ChildOwner child = ChildOwner.giver(edge + ":KILL", a, b)) {
+            child.awaitReady();
+            try (TestGuest guestA = TestGuest.connect(a); TestGuest guestB = TestGuest.connect(b)) {
+                SequencedFrames there = new SequencedFrames();
+                SequencedFrames back = new SequencedFrames();
+                exchange(guestA, guestB, there, back, 200);
+                child.go();
+                Takeover takeover = Datapath.takeOver(child.channel(), HandoverWorld.OPTIONS);
+                try (Datapath taken = takeover.datapath()) {
+                    assertThat(child.exitStatus()).isEqualTo(ChildOwner.KILLED);
+                    assertThat(takeover.report().recovered()).isEqualTo(recovered);
+                    exchange(guestA, guestB, there, back, 200);
+                    assertThat(there.wrong() + back.wrong()).as("nothing was on its way when it died").isZero();
+                    assertThat(taken.ports()).hasSize(2);
+                }
+            }
+        }
+    }
+
+    private static void exchange(TestGuest a, TestGuest b, SequencedFrames there, SequencedFrames back, int more) {
+        long until = there.sent() + more;
+        while (there.sent() < until || there.received() < there.sent() || back.received() < back.sent()) {
+            if (there.sent() < until) {
+                there.send(a, 0, 60);
+                back.send(b, 0, 60);
+            }
+            b.receive(0, there);
+            a.receive(0, back);
+        }
+    }
+}
