@@ -9,12 +9,15 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** A {@code baton run} process, as a user starts it. */
+/** A {@code baton run} process, as a user starts it, or one that takes over from it. */
 final class BatonProcess implements AutoCloseable {
     private static final Duration START = Duration.ofMinutes(2);
     private static final Duration END = Duration.ofSeconds(30);
+    private static final Pattern READY = Pattern.compile("(?m)^baton: ready");
+    private static final Pattern STANDS_BY = Pattern.compile("(?mi)^baton: stand");
 
     private final Child child;
     private final Path control;
@@ -51,6 +54,54 @@ final class BatonProcess implements AutoCloseable {
             throw e;
         }
         return baton;
+    }
+
+    /**
+     * {@code baton takeover}: gives the new owner when it is ready and answers on the control socket. Fails unless this
+     * one has then ended with status 0.
+     */
+    BatonProcess takeOver() {
+        BatonProcess next = beside("takeover");
+        try {
+            next.child.await(READY, 0, START);
+            ended();
+            next.awaitOwner();
+        } catch (AssertionError e) {
+            next.close();
+            throw e;
+        }
+        return next;
+    }
+
+    /** {@code baton standby}: gives it when it stands by. */
+    BatonProcess standBy() {
+        BatonProcess standby = beside("standby");
+        try {
+            standby.child.await(STANDS_BY, 0, START);
+        } catch (AssertionError e) {
+            standby.close();
+            throw e;
+        }
+        return standby;
+    }
+
+    private BatonProcess beside(String command) {
+        return new BatonProcess(Child.start("baton-" + command,
+                List.of(launcher(), command, "--control", control.toString())), control);
+    }
+
+    /** Waits until it is this one who answers on the control socket. */
+    void awaitOwner() {
+        Poll.until(START, () -> "process " + child.pid() + " answers on the control socket:\n" + child.tail(), () -> {
+            if (!child.alive()) {
+                throw new AssertionError("baton ended:\n" + child.tail());
+            }
+            try {
+                return JsonReader.number(ask().tree(), "pid").longValue() == child.pid();
+            } catch (IOException e) {
+                return false;
+            }
+        });
     }
 
     private Stat ask() throws IOException {
@@ -117,9 +168,13 @@ final class BatonProcess implements AutoCloseable {
     /** SIGTERM; fails unless Baton then ends with status 0 in time. */
     void terminate() {
         child.terminate();
+        ended();
+    }
+
+    private void ended() {
         int exit = child.awaitExit(END);
         if (exit != 0) {
-            throw new AssertionError("baton: exit " + exit + " after SIGTERM\n" + child.tail());
+            throw new AssertionError("baton: exit " + exit + "\n" + child.tail());
         }
     }
 
@@ -166,7 +221,7 @@ final class BatonProcess implements AutoCloseable {
         }
 
         /** All frames of all ports: moves on as long as anything moves. */
-        private long frames() {
+        long frames() {
             Object ports = JsonReader.at(tree, "ports");
             long sum = 0;
             if (ports instanceof Map<?, ?> map) {

@@ -45,8 +45,18 @@ final class QemuGuest implements AutoCloseable {
      * @param mode       who listens there
      * @param queuePairs how many, and how many processors
      * @param device     more options of the network device, such as {@code disable-modern=on}
+     * @param address    its IPv4 address
      */
-    record Config(QemuBinary qemu, Path vhost, Socket mode, int queuePairs, String device) {
+    record Config(QemuBinary qemu, Path vhost, Socket mode, int queuePairs, String device, String address) {
+        Config(QemuBinary qemu, Path vhost, Socket mode, int queuePairs, String device) {
+            this(qemu, vhost, mode, queuePairs, device, ADDRESS);
+        }
+
+        /** As long as the last number of its address has one digit. */
+        private String mac() {
+            return "52:54:00:77:00:0" + address.substring(address.lastIndexOf('.') + 1);
+        }
+
         private String chardev() {
             return "socket,id=c0,path=" + vhost + switch (mode) {
                 case CLIENT -> "";
@@ -57,7 +67,7 @@ final class QemuGuest implements AutoCloseable {
 
         private String netDevice() {
             String vectors = qemu.needsIntx() ? ",vectors=0" : queuePairs > 1 ? ",vectors=" + (2 * queuePairs + 2) : "";
-            return "virtio-net-pci,netdev=n0,mac=52:54:00:77:00:02,romfile=" + (queuePairs > 1 ? ",mq=on" : "")
+            return "virtio-net-pci,netdev=n0,mac=" + mac() + ",romfile=" + (queuePairs > 1 ? ",mq=on" : "")
                     + vectors + (device.isEmpty() ? "" : "," + device);
         }
     }
@@ -75,7 +85,7 @@ final class QemuGuest implements AutoCloseable {
                 "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                 "-kernel", guest.resolve("vmlinuz").toString(),
                 "-initrd", guest.resolve("initramfs.cpio").toString(),
-                "-append", "console=ttyS0 quiet panic=-1 nokaslr mitigations=off guest.ip=" + ADDRESS
+                "-append", "console=ttyS0 quiet panic=-1 nokaslr mitigations=off guest.ip=" + config.address()
                         + "/24 guest.q=" + config.queuePairs(),
                 "-serial", "stdio", "-qmp", "unix:" + monitor + ",server=on,wait=off",
                 "-chardev", config.chardev(),
@@ -117,6 +127,19 @@ final class QemuGuest implements AutoCloseable {
 
     long number(String line) {
         return Long.parseLong(check(line));
+    }
+
+    /** How often the link went up or down. */
+    long carrierChanges() {
+        return number("cat /sys/class/net/eth0/carrier_changes");
+    }
+
+    long rxFrames() {
+        return number("cat /sys/class/net/eth0/statistics/rx_packets");
+    }
+
+    long txFrames() {
+        return number("cat /sys/class/net/eth0/statistics/tx_packets");
     }
 
     void monitor(String command) {
