@@ -198,8 +198,8 @@ final class Lane {
     }
 
     /**
-     * After a handover that failed: the claimant may be stuck rather than gone, and go on with its claim when the lane is
-     * let go for another one. The epoch that it waits for never comes.
+     * After a handover that failed: the claimant may be stuck rather than gone, and go on with its claim when the lane
+     * is let go for another one. The epoch that it waits for never comes.
      */
     void disownClaimants() {
         if (owned()) {

@@ -21,7 +21,6 @@ import dev.baton.handover.WireState;
 import dev.baton.tap.TapQueueState;
 import dev.baton.tap.TapState;
 import dev.baton.vhostuser.ProtocolException;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;

@@ -10,7 +10,7 @@ import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * A datapath with a wire of every kind that can change its owner, and traffic on each of them that never stops:
+ * A datapath with a wire of every kind that can change its owner, and traffic on each of them that never stops.
  *
  * <pre>
  *   guest a &lt;-- a | b --&gt; guest b          guest c &lt;-- c | t0 --&gt; kernel, queue 1 detached
