@@ -82,8 +82,10 @@ class ForgedDescriptionTest {
             hello.exchange(from, TIMEOUT_MS);
             Description received = DescriptionReader.read(from, TIMEOUT_MS);
             sent.join();
-            return Assertions.catchThrowableOfType(HandoverException.class,
-                () -> Incoming.build(received, HandoverWorld.OPTIONS).abandon());
+            try (received) {
+                return Assertions.catchThrowableOfType(HandoverException.class,
+                    () -> Incoming.build(received, HandoverWorld.OPTIONS).abandon());
+            }
         }
     }
 
