@@ -198,7 +198,8 @@ public final class ControlServer implements AutoCloseable {
         }
         int caller = UnixSocket.peerCredentials(client).uid();
         if (caller != uid) {
-            Objects.requireNonNull(protocol).refuse(client, "user " + caller + " may not talk to this Baton, which runs as user " + uid);
+            Objects.requireNonNull(protocol).refuse(client,
+                    "user " + caller + " may not talk to this Baton, which runs as user " + uid);
             client.close();
             return;
         }
@@ -230,7 +231,7 @@ public final class ControlServer implements AutoCloseable {
         }
     }
 
-    /** Leaves the socket and its file to its next owner. Clients that had no answer will ask again, and ask that one. */
+    /** Leaves the socket and its file to its next owner. Clients that had no answer ask again, and ask that one. */
     public void abandon() {
         end();
     }

@@ -19,8 +19,10 @@ class RunOptionsTest {
 
     @Test
     void everyOptionIsTaken() {
-        RunOptions options = cli("--port vhost-user:vm0,path=/run/vm0.sock,mode=client,queues=2,offloads=off,backend-transfer=off",
-                "--port loopback:mirror,queues=3", "--port tap:uplink,ifname=tap0,queues=2,netns=blue,persistent=on", "--wire vm0=uplink",
+        RunOptions options = cli(
+                "--port vhost-user:vm0,path=/run/vm0.sock,mode=client,queues=2,offloads=off,backend-transfer=off",
+                "--port loopback:mirror,queues=3",
+                "--port tap:uplink,ifname=tap0,queues=2,netns=blue,persistent=on", "--wire vm0=uplink",
                 "--control /run/baton.sock", "--cpus 0,2-3", "--idle busy", "--backend-transfer off", "--profile 0.1");
         assertThat(options).isEqualTo(new RunOptions(
                 List.of(new PortSpec.VhostUser("vm0", Path.of("/run/vm0.sock"), false, 2, false, false),
