@@ -1,8 +1,10 @@
 package dev.baton.bench;
 
+import dev.baton.ffi.Mapping;
 import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.Features;
+import dev.baton.virtqueue.QueueRecord;
 import dev.baton.virtqueue.SplitVirtqueue;
 import dev.baton.virtqueue.VirtioNetHeader;
 import java.util.concurrent.TimeUnit;
@@ -55,6 +57,10 @@ public class RingForwardBenchmark {
     @Param({"false", "true"})
     public boolean mergeable;
 
+    /** Whether both virtqueues keep their records in the baton. */
+    @Param("true")
+    public boolean record;
+
     private BenchRing from;
     private BenchRing to;
     private SplitVirtqueue source;
@@ -75,6 +81,12 @@ public class RingForwardBenchmark {
         frames = new ChainBurst(burst, 1024);
         room = new ChainBurst(4 * burst, 1024);
         to.offer(RING_SIZE);
+        if (record) {
+            // Mapped as long as the JVM lives, as the rings are.
+            long records = Mapping.anonymous(2 * QueueRecord.BYTES).address();
+            source.keep(new QueueRecord(records));
+            sink.keep(new QueueRecord(records + QueueRecord.BYTES));
+        }
     }
 
     /** Forwards {@value #FRAMES} frames; the result is per frame. */
