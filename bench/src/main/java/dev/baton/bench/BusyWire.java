@@ -53,9 +53,13 @@ final class BusyWire implements AutoCloseable {
     }
 
     @Override
-    public void close() throws InterruptedException {
+    public void close() {
         stopped = true;
-        traffic.join();
+        try {
+            traffic.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
         datapath.close();
     }
 }

@@ -59,7 +59,7 @@ public class MoveBenchmark {
 
     /** Ends both. */
     @TearDown
-    public void close() throws InterruptedException {
+    public void close() {
         wire.close();
     }
 }

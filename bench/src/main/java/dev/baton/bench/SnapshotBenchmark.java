@@ -48,7 +48,7 @@ public class SnapshotBenchmark {
 
     /** Ends both. */
     @TearDown
-    public void close() throws InterruptedException {
+    public void close() {
         wire.close();
     }
 }

@@ -48,7 +48,7 @@ final class CacheLineMode {
             join(answer);
         }
         return new ModeResult("limit", "one cache line, one way, core to core", gaps.size(), gaps, FrameCount.NONE,
-            List.of(), 0);
+            List.of(), List.of());
     }
 
     private static void await(long word, long value) {

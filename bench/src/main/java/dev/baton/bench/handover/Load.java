@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * is lost where it was not taken. What was sent and has not arrived when all is quiet at the end is lost.
  */
 final class Load implements AutoCloseable {
-    private static final long NAP_NS = 50_000;
+    private static final long NAP_NS = 200_000;
     private static final int BURST = 64;
     private static final long QUIET_NS = 2_000_000_000L;
     private static final int PATIENCE_SECONDS = 30;

@@ -13,13 +13,15 @@ import org.HdrHistogram.Histogram;
  * @param gaps       a gap for each lane that changed its owner
  * @param frames     what became of the frames
  * @param brownoutNs how long the handovers were prepared for, with traffic; empty where nothing is prepared
- * @param windowed   the windows in which disturbance was looked for; 0: it was not
+ * @param windows    what disturbed the handovers, each in the time in which its lanes changed; empty where that was
+ *     not looked for
  */
 record ModeResult(String mode, String what, int handovers, List<Gap> gaps, FrameCount frames,
-                  List<Long> brownoutNs, int windowed) {
+                  List<Long> brownoutNs, List<Noise> windows) {
     ModeResult {
         gaps = List.copyOf(gaps);
         brownoutNs = List.copyOf(brownoutNs);
+        windows = List.copyOf(windows);
     }
 
     /** The gaps of all handovers. */
@@ -42,6 +44,16 @@ record ModeResult(String mode, String what, int handovers, List<Gap> gaps, Frame
         Histogram histogram = new Histogram(3);
         brownoutNs.forEach(histogram::recordValue);
         return histogram;
+    }
+
+    /** Involuntary context switches in a window, on average. */
+    double switchesPerWindow() {
+        return windows.stream().mapToLong(Noise::switches).average().orElse(0);
+    }
+
+    /** Windows in which time was stolen. */
+    long windowsWithSteal() {
+        return windows.stream().filter(noise -> noise.stealTicks() > 0).count();
     }
 
     private static Histogram histogram(List<Gap> of, ToLongFunction<Gap> value) {

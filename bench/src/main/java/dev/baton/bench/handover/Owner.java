@@ -44,9 +44,12 @@ public final class Owner {
     /** The first frame after a handover has long come by then, under any load that is one. */
     private static final long SETTLED_NS = TimeUnit.MILLISECONDS.toNanos(20);
 
+    private static final int WARM_REHEARSALS = 500;
+
     private final Path socket;
     private final Fd listener;
     private @Nullable Datapath datapath;
+    private boolean rehearsed;
 
     private Owner(Path socket) {
         this.socket = socket;
@@ -67,7 +70,7 @@ public final class Owner {
     private void obey() throws IOException {
         BufferedReader orders = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = orders.readLine(); line != null; line = orders.readLine()) {
-            List<String> words = List.of(line.split(" "));
+            List<String> words = List.of(line.split(" ", -1));
             try {
                 say(switch (words.getFirst()) {
                     case "launch" -> launch(words);
@@ -106,10 +109,16 @@ public final class Owner {
         return HandoverOptions.defaults().withBackendTransfer(true).withFaults(window);
     }
 
+    /** A process that has owned the datapath before has its code compiled. */
+    private HandoverOptions incoming(HandoverFaults window) {
+        return rehearsed ? options(window).withRehearsals(WARM_REHEARSALS) : options(window);
+    }
+
     private Map<String, Object> take(Path former) throws HandoverException {
         Window window = new Window(Edge.INCOMING_CLAIMING, Edge.INCOMING_CLAIMED);
-        Takeover takeover = Datapath.takeOver(UnixSocket.connect(former, UnixSocket.STREAM), options(window));
+        Takeover takeover = Datapath.takeOver(UnixSocket.connect(former, UnixSocket.STREAM), incoming(window));
         datapath = takeover.datapath();
+        rehearsed = true;
         LockSupport.parkNanos(SETTLED_NS);
         Map<String, Object> answer = new LinkedHashMap<>();
         answer.put("blackouts", takeover.datapath().snapshot().wires().stream()
@@ -145,6 +154,7 @@ public final class Owner {
     private static final class Window implements HandoverFaults {
         private final Edge from;
         private final Edge to;
+        private @Nullable NoiseMeter meter;
         private @Nullable Noise before;
         private @Nullable Noise after;
 
@@ -156,9 +166,10 @@ public final class Owner {
         @Override
         public void at(Edge edge) {
             if (edge == from) {
-                before = Noise.now();
-            } else if (edge == to) {
-                after = Noise.now();
+                meter = new NoiseMeter();
+                before = meter.now();
+            } else if (edge == to && meter != null) {
+                after = meter.now();
             }
         }
 

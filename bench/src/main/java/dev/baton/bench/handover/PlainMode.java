@@ -40,7 +40,7 @@ final class PlainMode {
                 gaps.add(new Gap(load.call(load::takeArrivalGapNs), -1, false));
             }
             return new ModeResult("plain", "closed, launched anew, guests reconnect", options.plain(), gaps,
-                load.finish(), List.of(), 0);
+                load.finish(), List.of(), List.of());
         } finally {
             datapath[0].close();
         }

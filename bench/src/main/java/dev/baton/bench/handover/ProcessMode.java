@@ -16,6 +16,7 @@ final class ProcessMode {
     private final Options options;
     private final List<OwnerProcess> owners = new ArrayList<>();
     private final List<Gap> gaps = new ArrayList<>();
+    private final List<Noise> windows = new ArrayList<>();
     private final List<Long> brownouts = new ArrayList<>();
     private int started;
 
@@ -59,7 +60,7 @@ final class ProcessMode {
                 }
             }
             FrameCount frames = load.finish();
-            return new ModeResult(mode, what, handovers, gaps, frames, brownouts, handovers);
+            return new ModeResult(mode, what, handovers, gaps, frames, brownouts, windows);
         } finally {
             owners.forEach(OwnerProcess::close);
         }
@@ -78,19 +79,20 @@ final class ProcessMode {
         to.order("take", from.socket());
         Object taken = to.answer();
         Object given = from.answer();
-        boolean disturbed = disturbed(taken) || disturbed(given);
+        Noise noise = noise(taken).with(noise(given));
+        windows.add(noise);
         if (JsonReader.at(taken, "blackouts") instanceof List<?> lanes) {
             for (Object lane : lanes) {
                 List<?> times = (List<?>) lane;
-                gaps.add(new Gap(number(times.get(0)), number(times.get(1)), disturbed));
+                gaps.add(new Gap(number(times.get(0)), number(times.get(1)), noise.any()));
             }
         }
         brownouts.add(JsonReader.number(taken, "brownoutNs").longValue());
     }
 
-    private static boolean disturbed(@Nullable Object answer) {
-        return JsonReader.number(answer, "switches").longValue() > 0
-            || JsonReader.number(answer, "stealTicks").longValue() > 0;
+    private static Noise noise(@Nullable Object answer) {
+        return new Noise(JsonReader.number(answer, "switches").longValue(),
+            JsonReader.number(answer, "stealTicks").longValue());
     }
 
     private static long number(@Nullable Object value) {

@@ -31,7 +31,7 @@ final class Report {
         out.append(row("mode", "handovers", "gaps", "min", "p50", "p90", "p99", "p99.9", "max"));
         for (ModeResult result : results) {
             out.append(row(result.mode(), result.handovers(), result.all()));
-            if (result.windowed() > 0) {
+            if (!result.windows().isEmpty()) {
                 out.append(row("  undisturbed", null, result.undisturbed()));
                 out.append(row("  to 1st frame", null, result.firstFrames()));
             }
@@ -51,6 +51,13 @@ final class Report {
         out.append(System.lineSeparator());
         for (ModeResult result : results) {
             out.append(String.format("%-14s %s%n", result.mode(), result.what()));
+        }
+        for (ModeResult result : results) {
+            if (!result.windows().isEmpty()) {
+                out.append(String.format(Locale.ROOT, "%-14s %.1f involuntary switches of agents a window, stolen time "
+                    + "in %d of %d%n", "  " + result.mode(), result.switchesPerWindow(), result.windowsWithSteal(),
+                    result.windows().size()));
+            }
         }
         out.append(String.format("%-14s %s%n", "undisturbed", "no involuntary context switch of either owner's agents "
             + "and no stolen time while the lanes changed"));
@@ -91,9 +98,11 @@ final class Report {
             mode.put("handovers", result.handovers());
             mode.put("laneChanges", result.gaps().size());
             mode.put("gapNs", percentiles(result.all()));
-            mode.put("undisturbedGapNs", result.windowed() == 0 ? null : percentiles(result.undisturbed()));
+            mode.put("undisturbedGapNs", result.windows().isEmpty() ? null : percentiles(result.undisturbed()));
             mode.put("firstFrameNs", percentiles(result.firstFrames()));
             mode.put("brownoutNs", percentiles(result.brownout()));
+            mode.put("switchesPerWindow", result.switchesPerWindow());
+            mode.put("windowsWithSteal", result.windowsWithSteal());
             mode.put("frames", frames(result.frames()));
             modes.add(mode);
         }
