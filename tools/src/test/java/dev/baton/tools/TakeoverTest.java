@@ -26,6 +26,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class TakeoverTest {
     private static final int TAKEOVERS = 5;
     private static final int PAIRS = 2;
+    /** The kernel chooses a quiet flow's queue anew after 3 s: with several the order is not Baton's to keep. */
+    private static final int TAP_PAIRS = 1;
     private static final int FRAMES = 2_000;
 
     @TempDir
@@ -43,8 +45,8 @@ class TakeoverTest {
 
     private BatonProcess runWithTap(Fd namespace, String... more) throws Exception {
         String netns = "/proc/" + ProcessHandle.current().pid() + "/fd/" + namespace.value();
-        return run(List.of("--port", "vhost-user:vm0,queues=" + PAIRS + ",path=" + guest, "--port",
-                "tap:tap0,queues=" + PAIRS + ",netns=" + netns, "--wire", "vm0=tap0"), more);
+        return run(List.of("--port", "vhost-user:vm0,queues=" + TAP_PAIRS + ",path=" + guest, "--port",
+                "tap:tap0,queues=" + TAP_PAIRS + ",netns=" + netns, "--wire", "vm0=tap0"), more);
     }
 
     private BatonProcess runBetweenGuests(String faults, String... more) throws Exception {
@@ -96,7 +98,7 @@ class TakeoverTest {
     void takeoversInARowLoseNothing() throws Exception {
         Privileges.requireTap();
         try (Fd namespace = NetworkNamespace.create(); BatonProcess first = runWithTap(namespace);
-                Traffic traffic = Traffic.withKernel(guest, namespace, "tap0", PAIRS)) {
+                Traffic traffic = Traffic.withKernel(guest, namespace, "tap0", TAP_PAIRS)) {
             traffic.awaitFrames(FRAMES);
             BatonProcess owner = first;
             for (int i = 0; i < TAKEOVERS; i++) {
