@@ -85,7 +85,7 @@ final class Daemon implements AutoCloseable {
     /** Goes on with a datapath that was taken over, and with its control socket. */
     static Daemon takenOver(Takeover takeover, TransferOptions transfer, Runnable handedOver) {
         Attachment control = HandoverService.controlOf(takeover.attachments());
-        takeover.attachments().stream().filter(other -> other != control).forEach(other -> other.fd().close());
+        takeover.attachments().stream().filter(other -> !other.equals(control)).forEach(other -> other.fd().close());
         return new Daemon(takeover.datapath(),
                 control == null ? null : ControlServer.adopt(Path.of(control.text()), control.fd()), transfer,
                 handedOver);

@@ -46,7 +46,7 @@ final class DaemonCommands {
     }
 
     private static ControlReply move(Datapath datapath, String argument) {
-        String[] words = argument.split("\\s+");
+        String[] words = argument.split("\\s+", -1);
         int pair = words.length == 3 ? Numbers.parse(words[1]) : -1;
         int agent = words.length == 3 ? Numbers.parse(words[2]) : -1;
         if (pair < 0 || agent < 0) {
