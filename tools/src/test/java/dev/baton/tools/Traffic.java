@@ -13,6 +13,7 @@ import dev.baton.tools.traffic.Station;
 import dev.baton.tools.traffic.VirtioNic;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -154,9 +155,7 @@ final class Traffic implements AutoCloseable {
         }
 
         Arrivals arrivals() {
-            Arrivals arrived = result;
-            assertThat(arrived).isNotNull();
-            return arrived;
+            return Objects.requireNonNull(result, "the end has not ended");
         }
 
         void end() {
