@@ -67,6 +67,7 @@ public final class HandoverBench implements Callable<Integer> {
     @Option(names = "--svg", paramLabel = "FILE", description = "Draws the percentiles there.")
     private @Nullable Path svg;
 
+    @SuppressWarnings("UnusedVariable") // picocli reads it
     @Option(names = {"-h", "--help"}, usageHelp = true, description = "Shows this.")
     private boolean help;
 
@@ -83,6 +84,7 @@ public final class HandoverBench implements Callable<Integer> {
         System.exit(line.execute(arguments));
     }
 
+    @SuppressWarnings("ClosingStandardOutputStreams") // a place writes there and does not close it
     @Override
     public Integer call() throws IOException {
         Options options = options();
