@@ -8,6 +8,7 @@ import org.HdrHistogram.Histogram;
  * The gaps of all modes over their percentiles, as an SVG: the higher percentiles stretched as in HdrHistogram's own
  * plots, the gap on a logarithmic axis.
  */
+@SuppressWarnings({"LongDoubleConversion", "AnnotateFormatMethod"}) // a picture: pixels are coarser than that
 final class Plot {
     private static final int WIDTH = 900;
     private static final int HEIGHT = 520;
