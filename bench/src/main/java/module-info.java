@@ -3,7 +3,12 @@ module dev.baton.bench {
     requires dev.baton.datapath;
     requires dev.baton.ffi;
     requires dev.baton.tap;
+    requires dev.baton.tools;
     requires dev.baton.virtqueue;
+    requires info.picocli;
+    requires HdrHistogram;
     requires jmh.core;
     requires static org.jspecify;
+
+    opens dev.baton.bench.handover to info.picocli;
 }

@@ -13,8 +13,11 @@ final class TestSockets {
     static Path path(String name) {
         try {
             Path directory = Files.createTempDirectory("baton");
+            Path socket = directory.resolve(name);
+            // Deleted in reverse order: the socket, if its server left it behind, before its directory.
             directory.toFile().deleteOnExit();
-            return directory.resolve(name);
+            socket.toFile().deleteOnExit();
+            return socket;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -15,7 +15,9 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class AllocationTest {
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     private static final int CALLS_PER_ROUND = 5_000;
-    private static final int MAX_ROUNDS = 200;
+    /** How long the compiler may take until the call is compiled: it may have to wait for a core. */
+    private static final long WARM_UP_NS = 60_000_000_000L;
+
     private static final int QUIET_ROUNDS = 3;
 
     private final Mapping memory = Mapping.anonymous(4096);
@@ -99,7 +101,8 @@ class AllocationTest {
         int quiet = 0;
         long allocated = 0;
         long sum = 0;
-        for (int round = 0; round < MAX_ROUNDS && quiet < QUIET_ROUNDS; round++) {
+        long start = System.nanoTime();
+        while (quiet < QUIET_ROUNDS && System.nanoTime() - start < WARM_UP_NS) {
             long before = THREADS.getCurrentThreadAllocatedBytes();
             for (int i = 0; i < CALLS_PER_ROUND; i++) {
                 sum += call.run();

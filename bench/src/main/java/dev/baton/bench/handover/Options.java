@@ -1,0 +1,17 @@
+package dev.baton.bench.handover;
+
+/**
+ * What is measured, and under what load.
+ *
+ * @param handovers       changes of the process in mode turns
+ * @param fresh           changes of the process in mode fresh
+ * @param plain           restarts in mode plain
+ * @param moves           changes of the agent in mode agents
+ * @param lanes           queue pairs of each guest, each a lane that changes its owner by itself
+ * @param framesPerSecond all lanes, both directions
+ * @param frameBytes      of an Ethernet frame
+ * @param rounds          round trips of the cache line
+ */
+record Options(int handovers, int fresh, int plain, int moves, int lanes, int framesPerSecond, int frameBytes,
+               int rounds) {
+}
