@@ -46,7 +46,10 @@ final class Counters implements AutoCloseable {
         }
         List<AtomicCounter> counters = new ArrayList<>(labels.size());
         for (String label : labels) {
-            counters.add(manager.newCounter(label));
+            AtomicCounter counter = manager.newCounter(label);
+            // Its page comes now and not with the first frame.
+            counter.set(0);
+            counters.add(counter);
         }
         return counters;
     }

@@ -30,8 +30,8 @@ import org.jspecify.annotations.Nullable;
 final class DatapathAgent implements Agent {
     private static final int SCRATCH_SEGMENTS = 1024 + Transfer.BURST;
     private static final int COMMANDS = 64;
-    /** So often a claimant looks before it turns to the lanes that it owns already. */
-    private static final int LOOKS = 64;
+    /** So often a claimant looks before it turns to the lanes that it owns already: for some microseconds. */
+    private static final int LOOKS = 200;
 
     private final String name;
     private final int cpu;
@@ -46,6 +46,7 @@ final class DatapathAgent implements Agent {
     private final List<Release> releases = new ArrayList<>();
     private Lane[] lanes = {};
     private Claim[] claims = {};
+    private int nextClaim;
     private volatile boolean closing;
     private volatile int laneCount;
     private long lastCycleNs;
@@ -249,7 +250,7 @@ final class DatapathAgent implements Agent {
         }
         if (claims.length != 0) {
             workCount++;
-            frames += lookAtClaims();
+            frames += lookAtAClaim();
         }
         long nowNs = System.nanoTime();
         counters.dutyCycle(nowNs, nowNs - lastCycleNs, frames);
@@ -267,19 +268,18 @@ final class DatapathAgent implements Agent {
         }
     }
 
-    private int lookAtClaims() {
-        for (Claim claim : claims) {
-            claim.lane.stayWarm();
-        }
+    /** Looks at one lane at a time: another one, let go meanwhile, would wait until this one has had its turn. */
+    private int lookAtAClaim() {
+        nextClaim = (nextClaim + 1) % claims.length;
+        Claim claim = claims[nextClaim];
+        claim.lane.stayWarm();
         for (int look = 0; look < LOOKS; look++) {
-            for (Claim claim : claims) {
-                if (claim.lane.tryClaim()) {
-                    return claimed(claim);
-                }
+            if (claim.lane.tryClaim()) {
+                return claimed(claim);
             }
             Thread.onSpinWait();
         }
-        return 0;
+        return claim.lane.lookAway() ? claimed(claim) : 0;
     }
 
     private int claimed(Claim claimed) {

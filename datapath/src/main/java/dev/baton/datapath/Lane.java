@@ -31,7 +31,7 @@ final class Lane {
     /** A beat older than this says nothing about whether the claimant is running. */
     private static final long FRESH_NS = 1_000;
     /** After so long the two are taken never to run at a time, as on one CPU: any sign of life will do. */
-    private static final long PATIENCE_NS = 50_000_000;
+    private static final long PATIENCE_NS = 500_000_000;
     private static final long ALIVE_NS = 20_000_000;
     static final long MAY_LET_GO_MS = 40;
 
@@ -185,16 +185,26 @@ final class Lane {
 
     /** At a burst boundary: lets go if the claimant looks; true when the lane is no longer this agent's. */
     boolean tryRelease() {
+        // In this order: an owner that loses its CPU in between finds the beat too old, not one from its own future.
+        long beatNs = record.claimBeatNs();
         long nowNs = System.nanoTime();
-        long beatAgeNs = nowNs - record.claimBeatNs();
-        boolean looking = beatAgeNs < FRESH_NS
-            || (beatAgeNs < ALIVE_NS && nowNs - releasingSinceNs >= patienceNs);
-        if (!looking) {
+        long beatAgeNs = nowNs - beatNs;
+        boolean looking = beatAgeNs < FRESH_NS;
+        if (!looking && (beatAgeNs >= ALIVE_NS || nowNs - releasingSinceNs < patienceNs)) {
             return false;
         }
         releasing = false;
         record.release(epoch, nowNs);
+        if (!looking) {
+            giveUpCpu();
+        }
         return true;
+    }
+
+    /** The claimant waits for this very CPU, most likely, and the lane rests until it has it. */
+    @SuppressWarnings("ThreadPriorityCheck") // a hint: the lane changes hands without it as well, a time slice later
+    private static void giveUpCpu() {
+        Thread.yield();
     }
 
     /**
@@ -229,6 +239,12 @@ final class Lane {
     /** Says that somebody looks, and looks; true when the lane is this agent's from now on. */
     boolean tryClaim() {
         record.claimBeat(System.nanoTime());
+        return record.epoch() == epoch + 1;
+    }
+
+    /** Says that the claimant lives and does not look for now, and looks a last time; returns like tryClaim. */
+    boolean lookAway() {
+        record.claimBeat(System.nanoTime() - FRESH_NS);
         return record.epoch() == epoch + 1;
     }
 

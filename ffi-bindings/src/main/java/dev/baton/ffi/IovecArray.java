@@ -38,7 +38,9 @@ public final class IovecArray implements AutoCloseable {
         if (capacity < 1) {
             throw new IllegalArgumentException("capacity must be at least 1: " + capacity);
         }
-        this.memory = Mapping.anonymous((long) capacity * ENTRY_BYTES);
+        // All pages at once: the first use of the list may be the one that nothing shall hold up.
+        this.memory = Mapping.map(null, 0, (long) capacity * ENTRY_BYTES, Mapping.PROT_READ | Mapping.PROT_WRITE,
+            Mapping.MAP_PRIVATE | Mapping.MAP_ANONYMOUS | Mapping.MAP_POPULATE);
         this.address = memory.address();
         this.capacity = capacity;
     }
