@@ -1,5 +1,6 @@
 package dev.baton.datapath;
 
+import dev.baton.ffi.EventFd;
 import dev.baton.tap.LoopbackDevice;
 import dev.baton.tap.TapQueue;
 import java.util.ArrayList;
@@ -31,6 +32,7 @@ final class Rehearsal implements AutoCloseable {
     private final MemoryDriver[] drivers = {
         new MemoryDriver(QUEUE_SIZE), new MemoryDriver(QUEUE_SIZE), new MemoryDriver(QUEUE_SIZE)};
     private final LoopbackDevice loopback = LoopbackDevice.open("rehearsal", 3);
+    private final EventFd call = EventFd.create();
     private final byte[] frame = new byte[60];
     private final int[] laneRecords = {baton.allocateLane(), baton.allocateLane(), baton.allocateLane()};
     private final int firstQueue = baton.allocateQueues(2 * drivers.length);
@@ -74,6 +76,8 @@ final class Rehearsal implements AutoCloseable {
                 } else {
                     drivers[i].prepare(rx[i], tx[i]);
                 }
+                rx[i].call(call);
+                tx[i].call(call);
             }
             lanes.add(lane(0, new VirtqueueToVirtqueue(rx[0], tx[1]), new VirtqueueToVirtqueue(rx[1], tx[0])));
             lanes.add(lane(1, new VirtqueueToTap(rx[2], queue(0), queueCounters),
@@ -135,6 +139,7 @@ final class Rehearsal implements AutoCloseable {
             side.lanes.forEach(lane -> lane.transfers().forEach(Transfer::release));
             side.agent.onClose();
         }
+        call.close();
         loopback.close();
         for (MemoryDriver driver : drivers) {
             driver.close();
