@@ -19,6 +19,7 @@ import java.util.BitSet;
  *      16  queues       4   capacity
  *      20  slots        4   capacity
  *      24  ready        4   1, written last with release
+ *      32  succession   8   {@link Succession}
  *    4096  lanes      256   bytes each: {@link LaneRecord}
  *     ...  queues      64   bytes each: {@link QueueRecord}
  *     ...  slots   262144   bytes each: {@link StagingSlot}
@@ -39,6 +40,7 @@ final class Baton implements AutoCloseable {
     private static final int QUEUES_OFFSET = 16;
     private static final int SLOTS_OFFSET = 20;
     private static final int READY_OFFSET = 24;
+    private static final int SUCCESSION_OFFSET = 32;
     private static final int HEADER_BYTES = 4096;
     private static final long QUEUES_START = HEADER_BYTES + (long) LANES * LaneRecord.BYTES;
     private static final long SLOTS_START = QUEUES_START + (long) QUEUES * QueueRecord.BYTES;
@@ -143,6 +145,11 @@ final class Baton implements AutoCloseable {
             slot(i).clear();
         }
         slots.clear(first, first + count);
+    }
+
+    /** The turn that comes next. */
+    Succession succession() {
+        return new Succession(mapping.address() + SUCCESSION_OFFSET);
     }
 
     LaneRecord lane(int index) {

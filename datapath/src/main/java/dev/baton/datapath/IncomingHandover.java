@@ -32,6 +32,7 @@ final class IncomingHandover implements AutoCloseable {
     private final long startedNs;
     private volatile @Nullable Description description;
     private @Nullable Datapath datapath;
+    private @Nullable Succession succession;
     private long confirmedGeneration;
 
     /**
@@ -71,6 +72,7 @@ final class IncomingHandover implements AutoCloseable {
         Datapath built = Incoming.build(newer, options);
         close();
         datapath = built;
+        succession = built.baton().succession();
         description = newer;
         confirmedGeneration = newer.generation();
     }
@@ -93,6 +95,19 @@ final class IncomingHandover implements AutoCloseable {
     }
 
     private Takeover claim() throws HandoverException {
+        if (!succession().begin()) {
+            throw new HandoverException(Section.CLAIM.label(), HandoverError.CANNOT_HAND_OVER,
+                "process " + succession().claimant() + " takes the datapath over already");
+        }
+        try {
+            return claimInTurn();
+        } catch (HandoverException e) {
+            succession().cancel();
+            throw e;
+        }
+    }
+
+    private Takeover claimInTurn() throws HandoverException {
         Datapath taken = Objects.requireNonNull(datapath);
         LaneClaims claims = LaneClaims.of(taken);
         long askedNs = System.nanoTime();
@@ -131,12 +146,17 @@ final class IncomingHandover implements AutoCloseable {
         return claims.size() - ours;
     }
 
+    /** Whose turn it is to take the lanes of the owner that was described. */
+    Succession succession() {
+        return Objects.requireNonNull(succession);
+    }
+
     /** What the former owner has counted so far. */
     CountersSnapshot formerCounters() {
         return CountersSnapshot.read(Objects.requireNonNull(description).datapath().counters());
     }
 
-    /** Takes all lanes of an owner that is known to be dead. */
+    /** Takes all lanes of an owner that is known to be dead; the caller has begun the succession. */
     Takeover seize() {
         Datapath taken = Objects.requireNonNull(datapath);
         LaneClaims claims = LaneClaims.none(taken);
@@ -148,6 +168,7 @@ final class IncomingHandover implements AutoCloseable {
     /** The lanes run here: front-ends are served, counters go on, agents move to their CPUs. */
     private Takeover settle(Datapath taken, LaneClaims claims, long askedNs, int recovered) {
         Description from = Objects.requireNonNull(description);
+        succession().complete();
         taken.conductor().run(taken.topology()::serve);
         Map<String, Long> counters = CountersSnapshot.values(from.datapath().counters());
         taken.conductor().call(() -> {

@@ -64,6 +64,8 @@ final class OutgoingHandover {
             handOver();
         } catch (HandoverException e) {
             datapath.conductor().run(datapath.topology()::disownClaimants);
+            Succession succession = datapath.baton().succession();
+            succession.evict(succession.claimant());
             throw e;
         }
         return leave();

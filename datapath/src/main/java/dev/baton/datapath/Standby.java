@@ -20,7 +20,8 @@ import java.util.concurrent.TimeUnit;
  * and no TAP goes when the owner does; and a datapath built from the owner's last description, next to it, with its
  * code warmed up. Every change brings a new description. It watches the channel, which closes when the owner dies, and
  * the owner's heartbeats, which cease when it is stuck. Either way it makes sure, by pidfd, that the owner's process
- * has ended before it touches anything: two owners at a time is the one thing that must not be. Then it takes the epoch
+ * has ended before it touches anything: two owners at a time is the one thing that must not be. An incoming owner that
+ * was taking over when the owner died has precedence, as long as it lives: {@link Succession}. Then it takes the epoch
  * of every lane and goes on from where the guests' own rings stand: of the burst that the owner died in, at most that
  * burst is lost or repeated.
  */
@@ -164,7 +165,26 @@ public final class Standby implements AutoCloseable {
         options.faults().at(Edge.STANDBY_FENCE);
         fence.end();
         options.faults().at(Edge.STANDBY_CLAIM);
+        Succession succession = incoming.succession();
+        while (!succession.begin()) {
+            if (succession.isOver()) {
+                return new Ending.Relieved();
+            }
+            awaitClaimant(succession);
+        }
         return new Ending.Seized(incoming.seize());
+    }
+
+    /** The owner died in the middle of a handover: its claimant goes on with the lanes, unless it dies as well. */
+    private static void awaitClaimant(Succession succession) {
+        int claimant = succession.claimant();
+        if (claimant != 0) {
+            try (Fence other = Fence.of(claimant)) {
+                if (other.hasEnded(LOOK_MS)) {
+                    succession.evict(claimant);
+                }
+            }
+        }
     }
 
     /** Ends {@link #await} with an exception; any thread. */
