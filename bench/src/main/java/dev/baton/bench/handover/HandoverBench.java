@@ -21,10 +21,12 @@ import picocli.CommandLine.ParameterException;
         "  agents   agent to agent in one process",
         "  turns    process to process; two processes take turns",
         "  fresh    process to process; each owner is a process that has just been started",
+        "  killed   the owner is killed and its standby goes on; at most the burst it died in is lost or repeated",
         "  plain    no handover: the datapath is closed and launched anew, the guests reconnect",
-        "", "Exit status: 0; 1 when it failed or a handover (not plain) lost, repeated or reordered a frame; 2 usage."})
+        "", "Exit status: 0; 1 when it failed or a planned handover lost, repeated or reordered a frame; 2 usage."})
 public final class HandoverBench implements Callable<Integer> {
-    private static final List<String> MODES = List.of("limit", "agents", "turns", "fresh", "plain");
+    private static final List<String> MODES = List.of("limit", "agents", "turns", "fresh", "killed", "plain");
+    private static final List<String> UNPLANNED = List.of("killed", "plain");
 
     @Option(names = "--handovers", paramLabel = "N", defaultValue = "1000",
         description = "Changes of the process in mode turns (${DEFAULT-VALUE}).")
@@ -41,6 +43,10 @@ public final class HandoverBench implements Callable<Integer> {
     @Option(names = "--plain", paramLabel = "N", defaultValue = "20",
         description = "Restarts in mode plain (${DEFAULT-VALUE}).")
     private int plain;
+
+    @Option(names = "--kills", paramLabel = "N", defaultValue = "10",
+        description = "Owners killed in mode killed (${DEFAULT-VALUE}); each takes a JVM's start.")
+    private int kills;
 
     @Option(names = "--rounds", paramLabel = "N", defaultValue = "1000000",
         description = "Round trips in mode limit (${DEFAULT-VALUE}).")
@@ -105,7 +111,7 @@ public final class HandoverBench implements Callable<Integer> {
         if (svg != null) {
             Files.writeString(svg, Plot.of(report.load(), results));
         }
-        boolean clean = results.stream().filter(result -> !result.mode().equals("plain"))
+        boolean clean = results.stream().filter(result -> !UNPLANNED.contains(result.mode()))
             .allMatch(result -> result.frames().clean());
         return clean ? 0 : 1;
     }
@@ -116,6 +122,7 @@ public final class HandoverBench implements Callable<Integer> {
             case "agents" -> AgentMode.run(place, options);
             case "turns" -> ProcessMode.turns(place, options);
             case "fresh" -> ProcessMode.fresh(place, options);
+            case "killed" -> KilledMode.run(place, options);
             case "plain" -> PlainMode.run(place, options);
             default -> throw new IllegalArgumentException(mode);
         };
@@ -129,13 +136,14 @@ public final class HandoverBench implements Callable<Integer> {
         }
         within("--handovers", handovers, 1, 1_000_000);
         within("--fresh", fresh, 1, 100_000);
+        within("--kills", kills, 1, 100_000);
         within("--plain", plain, 1, 100_000);
         within("--moves", moves, 1, 10_000_000);
         within("--rounds", rounds, 1, 10_000_000);
         within("--lanes", lanes, 1, 64);
         within("--rate", rate, 1, 10_000_000);
         within("--frame-bytes", frameBytes, Flow.MIN_BYTES, 1514);
-        return new Options(handovers, fresh, plain, moves, lanes, rate, frameBytes, rounds);
+        return new Options(handovers, fresh, kills, plain, moves, lanes, rate, frameBytes, rounds);
     }
 
     private void within(String option, int value, int least, int most) {

@@ -5,6 +5,7 @@ package dev.baton.bench.handover;
  *
  * @param handovers       changes of the process in mode turns
  * @param fresh           changes of the process in mode fresh
+ * @param kills           owners killed in mode killed
  * @param plain           restarts in mode plain
  * @param moves           changes of the agent in mode agents
  * @param lanes           queue pairs of each guest, each a lane that changes its owner by itself
@@ -12,6 +13,6 @@ package dev.baton.bench.handover;
  * @param frameBytes      of an Ethernet frame
  * @param rounds          round trips of the cache line
  */
-record Options(int handovers, int fresh, int plain, int moves, int lanes, int framesPerSecond, int frameBytes,
-               int rounds) {
+record Options(int handovers, int fresh, int kills, int plain, int moves, int lanes, int framesPerSecond,
+               int frameBytes, int rounds) {
 }

@@ -5,6 +5,7 @@ import dev.baton.datapath.Datapath;
 import dev.baton.datapath.DatapathConfig;
 import dev.baton.datapath.HandoverOptions;
 import dev.baton.datapath.Snapshot;
+import dev.baton.datapath.Standby;
 import dev.baton.datapath.Takeover;
 import dev.baton.datapath.VhostUserPort;
 import dev.baton.datapath.VhostUserPortConfig;
@@ -36,6 +37,8 @@ import org.jspecify.annotations.Nullable;
  *   launch A B LANES   makes the datapath: two vhost-user ports, sockets A and B, wired
  *   take SOCKET        takes it over from the process that listens there
  *   give               hands it over to the next process that comes to this one's own socket
+ *   attend             from now on, serves the next process that comes there as its standby
+ *   stand SOCKET       stands by for the process that attends there; answers once more when it has gone on in its place
  * </pre>
  *
  * <p>At the end of the input it ends, with what it owns.
@@ -45,6 +48,8 @@ public final class Owner {
     private static final long SETTLED_NS = TimeUnit.MILLISECONDS.toNanos(20);
 
     private static final int WARM_REHEARSALS = 500;
+
+    private static final long HEARTBEAT_MS = 2_000;
 
     private final Path socket;
     private final Fd listener;
@@ -76,6 +81,8 @@ public final class Owner {
                     case "launch" -> launch(words);
                     case "take" -> take(Path.of(words.get(1)));
                     case "give" -> give();
+                    case "attend" -> attend();
+                    case "stand" -> stand(Path.of(words.get(1)));
                     default -> throw new IllegalArgumentException(line);
                 });
             } catch (HandoverException | RuntimeException e) {
@@ -121,11 +128,15 @@ public final class Owner {
         rehearsed = true;
         LockSupport.parkNanos(SETTLED_NS);
         Map<String, Object> answer = new LinkedHashMap<>();
-        answer.put("blackouts", takeover.datapath().snapshot().wires().stream()
-            .flatMap(wire -> wire.lanes().stream()).map(Snapshot.LaneView::lastBlackout).map(Owner::times).toList());
+        answer.put("blackouts", blackouts(takeover.datapath()));
         answer.put("brownoutNs", takeover.report().brownoutNs());
         answer.putAll(window.tree());
         return answer;
+    }
+
+    private static List<List<Long>> blackouts(Datapath datapath) {
+        return datapath.snapshot().wires().stream().flatMap(wire -> wire.lanes().stream())
+            .map(Snapshot.LaneView::lastBlackout).map(Owner::times).toList();
     }
 
     private static List<Long> times(@Nullable Blackout blackout) {
@@ -139,6 +150,32 @@ public final class Owner {
         Objects.requireNonNull(datapath, "nothing to give").handOver(channel, options(window));
         datapath = null;
         return window.tree();
+    }
+
+    private Map<String, Object> attend() {
+        Datapath attended = Objects.requireNonNull(datapath, "nothing to stand by for");
+        Thread.ofPlatform().daemon().name("standby-link").start(() -> {
+            try {
+                Fd channel = Objects.requireNonNull(UnixSocket.accept(listener, false));
+                attended.standBy(channel, options(HandoverFaults.NONE));
+            } catch (HandoverException e) {
+                System.err.println("owner: the standby has gone: " + e.getMessage());
+            }
+        });
+        return Map.of("attending", ProcessHandle.current().pid());
+    }
+
+    private Map<String, Object> stand(Path active) throws HandoverException {
+        try (Standby standby = Standby.attach(UnixSocket.connect(active, UnixSocket.STREAM),
+                options(HandoverFaults.NONE))) {
+            say(Map.of("standing", standby.ownerPid()));
+            if (!(standby.await(HEARTBEAT_MS) instanceof Standby.Ending.Seized seized)) {
+                throw new IllegalStateException("the active process was not killed");
+            }
+            datapath = seized.takeover().datapath();
+            LockSupport.parkNanos(SETTLED_NS);
+            return Map.of("blackouts", blackouts(seized.takeover().datapath()));
+        }
     }
 
     private void end() throws IOException {

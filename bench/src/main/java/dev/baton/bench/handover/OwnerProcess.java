@@ -83,6 +83,11 @@ final class OwnerProcess implements AutoCloseable {
         }
     }
 
+    /** Ends the process in the middle of whatever it does, by SIGKILL. */
+    void kill() {
+        process.destroyForcibly();
+    }
+
     /** Ends the process, with what it owns. */
     @Override
     public void close() {

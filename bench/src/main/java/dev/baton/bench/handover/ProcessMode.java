@@ -81,13 +81,20 @@ final class ProcessMode {
         Object given = from.answer();
         Noise noise = noise(taken).with(noise(given));
         windows.add(noise);
-        if (JsonReader.at(taken, "blackouts") instanceof List<?> lanes) {
+        gaps.addAll(gaps(JsonReader.at(taken, "blackouts"), noise.any()));
+        brownouts.add(JsonReader.number(taken, "brownoutNs").longValue());
+    }
+
+    /** The gaps of an owner's answer, one for each lane. */
+    static List<Gap> gaps(@Nullable Object blackouts, boolean disturbed) {
+        List<Gap> gaps = new ArrayList<>();
+        if (blackouts instanceof List<?> lanes) {
             for (Object lane : lanes) {
                 List<?> times = (List<?>) lane;
-                gaps.add(new Gap(number(times.get(0)), number(times.get(1)), noise.any()));
+                gaps.add(new Gap(number(times.get(0)), number(times.get(1)), disturbed));
             }
         }
-        brownouts.add(JsonReader.number(taken, "brownoutNs").longValue());
+        return gaps;
     }
 
     private static Noise noise(@Nullable Object answer) {
