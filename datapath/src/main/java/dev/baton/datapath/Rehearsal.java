@@ -24,6 +24,7 @@ import java.util.concurrent.CompletableFuture;
 final class Rehearsal implements AutoCloseable {
     /** A rehearsal is over by then, however slow the machine is. */
     private static final long LIMIT_NS = 3_000_000_000L;
+    private static final int SEIZE_EVERY = 8;
     private static final int QUEUE_SIZE = 64;
     private static final int FRAMES = 8;
 
@@ -53,7 +54,13 @@ final class Rehearsal implements AutoCloseable {
         try (Rehearsal rehearsal = new Rehearsal()) {
             for (int round = 0; round < rounds && System.nanoTime() < deadlineNs; round++) {
                 rehearsal.traffic(rehearsal.sides[round % 2].agent);
-                handOver(rehearsal.sides[round % 2], rehearsal.sides[1 - round % 2], deadlineNs);
+                Side from = rehearsal.sides[round % 2];
+                Side to = rehearsal.sides[1 - round % 2];
+                if (round % SEIZE_EVERY == SEIZE_EVERY - 1) {
+                    seize(from, to);
+                } else {
+                    handOver(from, to, deadlineNs);
+                }
             }
         }
     }
@@ -123,6 +130,15 @@ final class Rehearsal implements AutoCloseable {
         while (!taken.stream().allMatch(CompletableFuture::isDone) && System.nanoTime() < deadlineNs) {
             to.agent.doWork();
             from.agent.doWork();
+        }
+    }
+
+    /** The first owner has died, as it were. */
+    private static void seize(Side from, Side to) {
+        from.agent.dropLanes();
+        for (Lane lane : to.lanes) {
+            lane.setApart();
+            to.agent.seize(lane, 0);
         }
     }
 

@@ -12,7 +12,8 @@ import java.util.concurrent.locks.LockSupport;
  * one is the owner now.
  */
 final class KilledMode {
-    private static final long SETTLED_NS = 50_000_000;
+    /** The new standby's compilers are done by then; one that has stood by for minutes is no slower. */
+    private static final long SETTLED_NS = 2_000_000_000;
 
     private KilledMode() {
     }
