@@ -97,13 +97,13 @@ final class IncomingHandover implements AutoCloseable {
     private Takeover claim() throws HandoverException {
         if (!succession().begin()) {
             throw new HandoverException(Section.CLAIM.label(), HandoverError.CANNOT_HAND_OVER,
-                "process " + succession().claimant() + " takes the datapath over already");
+                "another process takes the datapath over, or has done so");
         }
         try {
             return claimInTurn();
-        } catch (HandoverException e) {
+        } finally {
+            // Without effect when all lanes were taken: the turn is over then.
             succession().cancel();
-            throw e;
         }
     }
 

@@ -24,6 +24,7 @@ import java.util.concurrent.CompletableFuture;
 final class Rehearsal implements AutoCloseable {
     /** A rehearsal is over by then, however slow the machine is. */
     private static final long LIMIT_NS = 3_000_000_000L;
+    /** Every so many rounds the old owner dies instead of letting go. */
     private static final int SEIZE_EVERY = 8;
     private static final int QUEUE_SIZE = 64;
     private static final int FRAMES = 8;

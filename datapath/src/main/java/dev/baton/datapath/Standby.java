@@ -31,8 +31,8 @@ public final class Standby implements AutoCloseable {
     static final long PATIENCE_MS = 60_000;
 
     private static final int LOOK_MS = 50;
-    /** What is done once for a datapath is rehearsed so much less than what is done for each lane. */
-    private static final int LOOKS_RATIO = 100;
+    /** The lanes' part of a seizure is rehearsed so much more often than the part that is done once. */
+    private static final int REHEARSALS_RATIO = 100;
 
     private final HandoverChannel channel;
     private final HandoverOptions options;
@@ -98,7 +98,7 @@ public final class Standby implements AutoCloseable {
     private void prepare() throws HandoverException {
         incoming.prepare(DescriptionReader.read(channel, PATIENCE_MS));
         Rehearsal.run(options.rehearsals());
-        for (int i = 0; i < options.rehearsals() / LOOKS_RATIO; i++) {
+        for (int i = 0; i < options.rehearsals() / REHEARSALS_RATIO; i++) {
             incoming.rehearseSeizing();
         }
         options.faults().at(Edge.STANDBY_READY);
