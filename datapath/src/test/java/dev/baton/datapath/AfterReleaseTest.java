@@ -11,7 +11,7 @@ import dev.baton.handover.Section;
 import dev.baton.vhostuser.ProtocolException;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -25,18 +25,12 @@ class AfterReleaseTest {
     private static final HandoverOptions OPTIONS = HandoverWorld.OPTIONS;
     private static final HandoverOptions IMPATIENT = OPTIONS.withTimeoutMs(3_000);
 
+    @AutoClose
     private HandoverWorld world;
 
     @BeforeEach
     void open() throws ProtocolException {
         world = new HandoverWorld();
-    }
-
-    @AfterEach
-    void close() {
-        if (world != null) {
-            world.close();
-        }
     }
 
     @ParameterizedTest

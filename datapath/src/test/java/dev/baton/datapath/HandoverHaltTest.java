@@ -8,7 +8,7 @@ import dev.baton.handover.HandoverException;
 import dev.baton.vhostuser.ProtocolException;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -24,18 +24,12 @@ class HandoverHaltTest {
     private static final HandoverOptions PATIENT = HandoverWorld.OPTIONS.withTimeoutMs(1_000);
     private static final HandoverOptions IMPATIENT = HandoverWorld.OPTIONS.withTimeoutMs(250);
 
+    @AutoClose
     private HandoverWorld world;
 
     @BeforeEach
     void open() throws ProtocolException {
         world = new HandoverWorld();
-    }
-
-    @AfterEach
-    void close() {
-        if (world != null) {
-            world.close();
-        }
     }
 
     @ParameterizedTest

@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -19,18 +19,12 @@ import org.junit.jupiter.api.Timeout;
 /** The phases of a handover come in their order, and until the last of them nothing that both owners share is set. */
 @Timeout(120)
 class PhaseOrderTest {
+    @AutoClose
     private HandoverWorld world;
 
     @BeforeEach
     void open() throws ProtocolException {
         world = new HandoverWorld();
-    }
-
-    @AfterEach
-    void close() {
-        if (world != null) {
-            world.close();
-        }
     }
 
     @Test
