@@ -30,6 +30,11 @@ final class Fence implements AutoCloseable {
         }
     }
 
+    /** A fence around nobody. */
+    static Fence ended() {
+        return new Fence(0, null);
+    }
+
     /** Whether the process has ended, waiting for it so long. */
     boolean hasEnded(long waitMs) {
         return process == null || process.awaitExit(waitMs);

@@ -165,12 +165,6 @@ final class IncomingHandover implements AutoCloseable {
         return settle(taken, claims, askedNs, recovered);
     }
 
-    /** Does what {@link #seize} does, and the look at the owner's process before it, but takes no lane. */
-    void rehearseSeizing() {
-        peer.hasEnded(0);
-        LaneClaims.done(Objects.requireNonNull(datapath)).seizeLeft(formerCounters());
-    }
-
     /** The lanes run here: front-ends are served, counters go on, agents move to their CPUs. */
     private Takeover settle(Datapath taken, LaneClaims claims, long askedNs, int recovered) {
         Description from = Objects.requireNonNull(description);

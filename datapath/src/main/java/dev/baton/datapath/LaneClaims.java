@@ -50,13 +50,6 @@ final class LaneClaims {
         });
     }
 
-    /** Claims that leave nothing to seize. */
-    static LaneClaims done(Datapath datapath) {
-        LaneClaims all = none(datapath);
-        all.claims.forEach(claim -> claim.cancel(false));
-        return all;
-    }
-
     /** Waits until the agents have taken every lane; their owner has let go of all. */
     void awaitAll(long timeoutMs) throws HandoverException {
         try {

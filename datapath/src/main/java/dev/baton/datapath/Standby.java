@@ -31,8 +31,8 @@ public final class Standby implements AutoCloseable {
     static final long PATIENCE_MS = 60_000;
 
     private static final int LOOK_MS = 50;
-    /** The lanes' part of a seizure is rehearsed so much more often than the part that is done once. */
-    private static final int REHEARSALS_RATIO = 100;
+    /** The frames' part of a seizure is rehearsed so much more often than the part that is done once. */
+    private static final int REHEARSALS_RATIO = 3_000;
 
     private final HandoverChannel channel;
     private final HandoverOptions options;
@@ -40,11 +40,11 @@ public final class Standby implements AutoCloseable {
     private final Fence fence;
     private final int ownerPid;
 
-    private Standby(HandoverChannel channel, HandoverOptions options, int ownerPid, long startedNs) {
+    private Standby(HandoverChannel channel, HandoverOptions options, int ownerPid, Fence fence, long startedNs) {
         this.channel = channel;
         this.options = options;
         this.ownerPid = ownerPid;
-        this.fence = Fence.of(ownerPid);
+        this.fence = fence;
         this.incoming = new IncomingHandover(channel, fence, options, startedNs);
     }
 
@@ -82,7 +82,7 @@ public final class Standby implements AutoCloseable {
         try {
             options.faults().at(Edge.STANDBY_ATTACH);
             Hello owner = options.hello(Hello.Purpose.STANDBY).exchange(channel, options.timeoutMs());
-            standby = new Standby(channel, options, owner.pid(), startedNs);
+            standby = new Standby(channel, options, owner.pid(), Fence.of(owner.pid()), startedNs);
             standby.prepare();
             return standby;
         } catch (HandoverException e) {
@@ -95,12 +95,20 @@ public final class Standby implements AutoCloseable {
         }
     }
 
-    private void prepare() throws HandoverException {
+    /** A standby for an owner that only plays one, and is dead as soon as its channel closes. */
+    static Standby rehearsing(HandoverChannel channel, HandoverOptions options) {
+        return new Standby(channel, options, 0, Fence.ended(), System.nanoTime());
+    }
+
+    /** Builds the datapath of the owner's description. */
+    void learn() throws HandoverException {
         incoming.prepare(DescriptionReader.read(channel, PATIENCE_MS));
+    }
+
+    private void prepare() throws HandoverException {
+        learn();
         Rehearsal.run(options.rehearsals());
-        for (int i = 0; i < options.rehearsals() / REHEARSALS_RATIO; i++) {
-            incoming.rehearseSeizing();
-        }
+        DressRehearsal.run(options.rehearsals() / REHEARSALS_RATIO, options);
         options.faults().at(Edge.STANDBY_READY);
         HandoverMessages.sendStep(channel, Section.STANDBY, incoming.generation());
     }
