@@ -7,6 +7,9 @@ import org.agrona.concurrent.status.AtomicCounter;
 final class AgentCounters {
     static final List<String> KEYS = List.of("duty-cycles", "busy-cycles", "frames", "sleeps", "max-cycle-ns",
         "alive-ns", "errors");
+
+    private final Counters counters;
+    private final int agent;
     private final AtomicCounter dutyCycles;
     private final AtomicCounter busyCycles;
     private final AtomicCounter frames;
@@ -16,6 +19,8 @@ final class AgentCounters {
     private final AtomicCounter errors;
 
     AgentCounters(Counters counters, int agent, int cpu) {
+        this.counters = counters;
+        this.agent = agent;
         String prefix = PortLabel.agentPrefix(agent, cpu);
         List<AtomicCounter> all = counters.allocate(KEYS.stream().map(key -> prefix + key).toList());
         dutyCycles = all.get(0);
@@ -25,6 +30,11 @@ final class AgentCounters {
         maxCycleNs = all.get(4);
         aliveNs = all.get(5);
         errors = all.get(6);
+    }
+
+    /** The calling thread is the agent's. */
+    void started() {
+        counters.own(1 + agent);
     }
 
     /** One duty cycle ended at {@code nowNs} after {@code cycleNs}, having moved {@code workCount} frames. */

@@ -3,6 +3,7 @@ package dev.baton.datapath;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.Mapping;
 import dev.baton.ffi.MemFd;
+import dev.baton.ffi.Sched;
 import java.util.ArrayList;
 import java.util.List;
 import org.agrona.concurrent.status.AtomicCounter;
@@ -36,6 +37,16 @@ final class Counters implements AutoCloseable {
 
     Fd fd() {
         return fd;
+    }
+
+    /** Tells how many threads touch rings and connections. */
+    void owners(int count) {
+        CountersLayout.owners(mapping, count);
+    }
+
+    /** Tells that the calling thread is one of them; each thread for itself. */
+    void own(int index) {
+        CountersLayout.owner(mapping, index, Sched.threadId());
     }
 
     /** Allocates counters, all or none. */

@@ -2,6 +2,8 @@ package dev.baton.datapath;
 
 import dev.baton.ffi.Mapping;
 import dev.baton.ffi.RawMemory;
+import java.util.ArrayList;
+import java.util.List;
 import org.agrona.concurrent.UnsafeBuffer;
 import org.agrona.concurrent.status.CountersReader;
 
@@ -14,6 +16,8 @@ import org.agrona.concurrent.status.CountersReader;
  *      12  counters    4 bytes  capacity
  *      16  process id  8 bytes
  *      24  ready       4 bytes  1, written last with release
+ *      32  owners      4 bytes  number of the threads that touch rings and connections
+ *      36  owner ids   4 bytes each, the kernel's numbers; 0: not started
  *    4096  metadata    512 bytes each counter (Agrona CountersReader)
  *     ...  values      128 bytes each counter
  * </pre>
@@ -29,7 +33,10 @@ final class CountersLayout {
     private static final int CAPACITY_OFFSET = 12;
     private static final int PID_OFFSET = 16;
     private static final int READY_OFFSET = 24;
+    private static final int OWNERS_OFFSET = 32;
+    private static final int OWNER_IDS_OFFSET = 36;
     private static final int HEADER_LENGTH = 4096;
+    private static final int MAX_OWNERS = (HEADER_LENGTH - OWNER_IDS_OFFSET) / Integer.BYTES;
 
     private CountersLayout() {
     }
@@ -63,6 +70,31 @@ final class CountersLayout {
             throw new DatapathException("the counters memory is shorter than its " + capacity + " counters");
         }
         return capacity;
+    }
+
+    /** Announces so many threads; more than there is room for are not told of. */
+    static void owners(Mapping mapping, int count) {
+        RawMemory.putInt(mapping.address() + OWNERS_OFFSET, count <= MAX_OWNERS ? count : 0);
+    }
+
+    static void owner(Mapping mapping, int index, int threadId) {
+        if (index < MAX_OWNERS) {
+            RawMemory.putIntRelease(mapping.address() + OWNER_IDS_OFFSET + (long) Integer.BYTES * index, threadId);
+        }
+    }
+
+    /** The ids of all threads that were announced; empty when they are not all known. */
+    static List<Integer> owners(Mapping mapping) {
+        int count = RawMemory.getInt(mapping.address() + OWNERS_OFFSET);
+        List<Integer> ids = new ArrayList<>();
+        for (int i = 0; i < count && count <= MAX_OWNERS; i++) {
+            int id = RawMemory.getIntAcquire(mapping.address() + OWNER_IDS_OFFSET + (long) Integer.BYTES * i);
+            if (id <= 0) {
+                return List.of();
+            }
+            ids.add(id);
+        }
+        return ids;
     }
 
     static UnsafeBuffer metadata(Mapping mapping, int capacity) {

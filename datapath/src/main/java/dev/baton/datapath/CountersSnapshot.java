@@ -44,6 +44,14 @@ public record CountersSnapshot(Map<String, PortStats> ports, List<AgentStats> ag
         }
     }
 
+    /** The threads of the counters' process that touch rings and connections; empty: unknown. */
+    static List<Integer> ownerThreads(Fd counters) {
+        try (Mapping mapping = Mapping.sharedReadOnly(counters, 0, FileIo.size(counters))) {
+            CountersLayout.check(mapping);
+            return CountersLayout.owners(mapping);
+        }
+    }
+
     private static CountersSnapshot read(CountersReader reader) {
         Map<String, Map<String, Long>> ports = new LinkedHashMap<>();
         Map<Integer, Map<String, Long>> agents = new TreeMap<>();

@@ -41,6 +41,7 @@ public final class Datapath implements AutoCloseable {
         this.config = config;
         this.baton = baton;
         counters = new Counters(config.name());
+        counters.owners(1 + config.agentCount());
         for (int i = 0; i < config.agentCount(); i++) {
             int cpu = config.cpus().isEmpty() ? -1 : config.cpus().get(i);
             AgentCounters agentCounters = new AgentCounters(counters, i, cpu);
@@ -79,6 +80,7 @@ public final class Datapath implements AutoCloseable {
         AgentRunner.startOnThread(datapath.conductorRunner, Datapath::daemon);
         datapath.runners.forEach(runner -> AgentRunner.startOnThread(runner, Datapath::daemon));
         try {
+            datapath.conductor.run(() -> datapath.counters.own(0));
             datapath.agents.forEach(DatapathAgent::awaitStart);
             return datapath;
         } catch (DatapathException e) {

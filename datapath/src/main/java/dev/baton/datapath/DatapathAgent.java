@@ -83,6 +83,18 @@ final class DatapathAgent implements Agent {
         command.await(name);
     }
 
+    /**
+     * Takes lanes whose owner is dead. In one command: they rest until it is their turn, and a wake-up costs more than
+     * a lane.
+     *
+     * @param lastAliveNs when the owner was seen alive last, see {@link Blackout}; 0: unknown
+     */
+    void seizeAll(List<Lane> lanesLeft, long lastAliveNs) {
+        if (!lanesLeft.isEmpty()) {
+            execute(() -> lanesLeft.forEach(lane -> seize(lane, lastAliveNs)));
+        }
+    }
+
     /** Waits until the thread runs on its CPU. */
     void awaitStart() {
         SyscallException refusal = started.join();
@@ -218,6 +230,7 @@ final class DatapathAgent implements Agent {
             if (pinned) {
                 pin();
             }
+            counters.started();
             lastCycleNs = System.nanoTime();
             started.complete(null);
         } catch (SyscallException e) {

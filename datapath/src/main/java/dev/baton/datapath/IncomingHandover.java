@@ -10,6 +10,7 @@ import dev.baton.handover.HandoverFaults;
 import dev.baton.handover.HandoverMessages;
 import dev.baton.handover.Received;
 import dev.baton.handover.Section;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -154,6 +155,11 @@ final class IncomingHandover implements AutoCloseable {
     /** What the former owner has counted so far. */
     CountersSnapshot formerCounters() {
         return CountersSnapshot.read(Objects.requireNonNull(description).datapath().counters());
+    }
+
+    /** The former owner's threads that touch rings and connections; empty: unknown. */
+    List<Integer> formerThreads() {
+        return CountersSnapshot.ownerThreads(Objects.requireNonNull(description).datapath().counters());
     }
 
     /** Takes all lanes of an owner that is known to be dead; the caller has begun the succession. */

@@ -94,17 +94,27 @@ final class LaneClaims {
         List<AgentStats> owners = former.agents();
         return datapath.conductor().call(() -> {
             int seized = 0;
-            for (int i = 0; i < lanes.size(); i++) {
-                Lane lane = lanes.get(i);
-                DatapathAgent agent = wirings.get(i).owner(lane);
-                if (!claims.get(i).isDone() && agent.cancelClaim(lane)) {
-                    int owner = datapath.agents().indexOf(agent);
-                    wirings.get(i).seize(lane, owner < owners.size() ? owners.get(owner).aliveNs() : 0);
-                    seized++;
-                }
+            for (int i = 0; i < datapath.agents().size(); i++) {
+                DatapathAgent agent = datapath.agents().get(i);
+                List<Lane> left = left(agent);
+                long lastAliveNs = i < owners.size() ? owners.get(i).aliveNs() : 0;
+                agent.seizeAll(left, lastAliveNs);
+                seized += left.size();
             }
             return seized;
         });
+    }
+
+    /** The lanes of an agent that it has not taken, and claims no more. */
+    private List<Lane> left(DatapathAgent agent) {
+        List<Lane> left = new ArrayList<>();
+        for (int i = 0; i < lanes.size(); i++) {
+            Lane lane = lanes.get(i);
+            if (wirings.get(i).owner(lane) == agent && !claims.get(i).isDone() && agent.cancelClaim(lane)) {
+                left.add(lane);
+            }
+        }
+        return left;
     }
 
     List<Blackout> blackouts() {

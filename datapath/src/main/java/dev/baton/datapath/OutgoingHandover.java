@@ -180,7 +180,8 @@ final class OutgoingHandover {
             peer.end();
             datapath.conductor().call(() -> {
                 for (Wiring wiring : datapath.topology().wirings()) {
-                    wiring.lanes().stream().filter(gone::contains).forEach(lane -> wiring.seize(lane, 0));
+                    wiring.lanes().stream().filter(gone::contains).forEach(lane ->
+                        wiring.owner(lane).seizeAll(List.of(lane), 0));
                 }
                 return this;
             });

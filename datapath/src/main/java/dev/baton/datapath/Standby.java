@@ -12,18 +12,19 @@ import dev.baton.handover.Hello;
 import dev.baton.handover.Received;
 import dev.baton.handover.Section;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A process that holds everything ready to go on when the owner of a datapath dies.
  *
  * <p>Theory of operation. It holds duplicates of all the owner's descriptors, so that no front-end sees a disconnect
  * and no TAP goes when the owner does; and a datapath built from the owner's last description, next to it, with its
- * code warmed up. Every change brings a new description. It watches the channel, which closes when the owner dies, and
- * the owner's heartbeats, which cease when it is stuck. Either way it makes sure, by pidfd, that the owner's process
- * has ended before it touches anything: two owners at a time is the one thing that must not be. An incoming owner that
- * was taking over when the owner died has precedence, as long as it lives: {@link Succession}. Then it takes the epoch
- * of every lane and goes on from where the guests' own rings stand: of the burst that the owner died in, at most that
- * burst is lost or repeated.
+ * code warmed up. Every change brings a new description. It watches the channel and the owner's threads, which end when
+ * the owner dies, and the owner's heartbeats, which cease when it is stuck. Either way it ends the owner's process, and
+ * makes sure by pidfd that nothing of it is left that could touch a ring or a descriptor, before it touches anything:
+ * two owners at a time is the one thing that must not be. An incoming owner that was taking over when the owner died
+ * has precedence, as long as it lives: {@link Succession}. Then it takes the epoch of every lane and goes on from where
+ * the guests' own rings stand: of the burst that the owner died in, at most that burst is lost or repeated.
  */
 public final class Standby implements AutoCloseable {
     static final String ENDED_IN_ORDER = "the active Baton was told to end";
@@ -107,6 +108,7 @@ public final class Standby implements AutoCloseable {
 
     private void prepare() throws HandoverException {
         learn();
+        fence.narrow(incoming.formerThreads());
         Rehearsal.run(options.rehearsals());
         DressRehearsal.run(options.rehearsals() / REHEARSALS_RATIO, options);
         options.faults().at(Edge.STANDBY_READY);
@@ -130,23 +132,31 @@ public final class Standby implements AutoCloseable {
      * @throws HandoverException when the standby cannot go on, or could not end a stuck owner
      */
     public Ending await(long heartbeatTimeoutMs) throws HandoverException {
-        while (true) {
-            if (!channel.awaitInput(LOOK_MS)) {
-                if (isStuck(heartbeatTimeoutMs)) {
-                    return seize();
+        try (Vigil vigil = new Vigil(channel, fence)) {
+            while (true) {
+                Ending ending = switch (vigil.await(LOOK_MS)) {
+                    case WORD -> hear();
+                    case END -> seize();
+                    case NOTHING -> isStuck(heartbeatTimeoutMs) ? seize() : null;
+                };
+                if (ending != null) {
+                    return ending;
                 }
-                continue;
             }
-            try {
-                Received next = channel.receive(options.timeoutMs(), Section.DATAPATH, Section.MOVED);
-                if (next.section() == Section.MOVED) {
-                    next.close();
-                    return new Ending.Relieved();
-                }
-                follow(DescriptionReader.readAfter(next, channel, options.timeoutMs()));
-            } catch (HandoverException e) {
-                return ending(e);
+        }
+    }
+
+    private @Nullable Ending hear() throws HandoverException {
+        try {
+            Received next = channel.receive(options.timeoutMs(), Section.DATAPATH, Section.MOVED);
+            if (next.section() == Section.MOVED) {
+                next.close();
+                return new Ending.Relieved();
             }
+            follow(DescriptionReader.readAfter(next, channel, options.timeoutMs()));
+            return null;
+        } catch (HandoverException e) {
+            return ending(e);
         }
     }
 

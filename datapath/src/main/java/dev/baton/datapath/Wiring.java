@@ -159,16 +159,6 @@ final class Wiring {
         return lane.blackout();
     }
 
-    /**
-     * Takes a lane whose owner is dead.
-     *
-     * @param lastAliveNs when the owner was seen alive last, see {@link Blackout}; 0: unknown
-     */
-    void seize(Lane lane, long lastAliveNs) {
-        DatapathAgent agent = owner(lane);
-        agent.execute(() -> agent.seize(lane, lastAliveNs));
-    }
-
     /** Takes the lanes from their agents; afterwards nobody touches the queues of either port. */
     void undo() {
         for (Lane lane : lanes) {

@@ -226,6 +226,11 @@ public final class HandoverChannel implements AutoCloseable {
         }
     }
 
+    /** Readable while {@link #awaitInput} would not wait: for an epoll; stays the channel's. */
+    public Fd inputFd() {
+        return readable.fd();
+    }
+
     private Received next(String awaited, long timeoutMs) throws HandoverException {
         long deadlineNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs);
         receiving.lock();

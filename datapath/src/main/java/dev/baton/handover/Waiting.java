@@ -46,6 +46,11 @@ final class Waiting implements AutoCloseable {
         }
     }
 
+    /** Readable when the wait is over. */
+    Fd fd() {
+        return epoll.fd();
+    }
+
     /** A descriptor that nobody can do anything with, for {@link Fault#WRONG_DESCRIPTOR}. */
     int useless() {
         return epoll.fd().value();

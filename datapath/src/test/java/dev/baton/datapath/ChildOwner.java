@@ -1,6 +1,7 @@
 package dev.baton.datapath;
 
 import dev.baton.ffi.Fd;
+import dev.baton.ffi.PidFd;
 import dev.baton.ffi.UnixSocket;
 import dev.baton.handover.HandoverException;
 import dev.baton.handover.HandoverFaults;
@@ -11,55 +12,77 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An owner in a process of its own, which can be killed: the other half of a handover with this one.
  *
- * <p>{@code take SOCKET FAULTS}: takes over. {@code hand SOCKET FAULTS A B}: has two wired ports on the sockets A and
- * B, says so, waits for a byte and hands over.
+ * <p>{@code take SOCKET FAULTS}: takes over from the process that listens there. {@code accept SOCKET FAULTS}: listens
+ * there, says so, and takes over from the process that comes. {@code hand SOCKET FAULTS A B TO}: has two wired ports on
+ * the sockets A and B, says so, and does what it is told by letters: s, serves a standby that listens on SOCKET; g,
+ * hands over to the process that listens on TO.
  */
 final class ChildOwner implements AutoCloseable {
     static final int KILLED = 137;
 
     private final Process process;
-    private final Fd listener;
+    private final Path socket;
+    private final @Nullable Fd listener;
 
-    private ChildOwner(Process process, Fd listener) {
+    private ChildOwner(Process process, Path socket, @Nullable Fd listener) {
         this.process = process;
+        this.socket = socket;
         this.listener = listener;
     }
 
     /** Starts one that takes over. */
     static ChildOwner taker(String faults) {
-        return start("take", faults);
+        return listen(TestSockets.path("owner"), "take", faults, List.of());
     }
 
-    /** Starts one that hands over what is on these sockets. */
+    /** Starts one that takes over from a process other than this. */
+    static ChildOwner accepter(String faults) {
+        ChildOwner child = run(TestSockets.path("owner"), null, "accept", faults, List.of());
+        child.awaitReady();
+        return child;
+    }
+
+    /** Starts one that hands over to this process what is on these sockets. */
     static ChildOwner giver(String faults, Path a, Path b) {
-        return start("hand", faults, a.toString(), b.toString());
+        Path socket = TestSockets.path("owner");
+        return listen(socket, "hand", faults, List.of(a, b, socket));
     }
 
-    private static ChildOwner start(String mode, String faults, String... more) {
-        Path socket = TestSockets.path("owner");
+    /** Starts one that hands over to another one what is on these sockets. */
+    static ChildOwner giver(String faults, Path a, Path b, ChildOwner to) {
+        return listen(TestSockets.path("owner"), "hand", faults, List.of(a, b, to.socket));
+    }
+
+    private static ChildOwner listen(Path socket, String mode, String faults, List<Path> more) {
+        return run(socket, UnixSocket.listen(socket, UnixSocket.STREAM, 0600, 1), mode, faults, more);
+    }
+
+    private static ChildOwner run(Path socket, @Nullable Fd listener, String mode, String faults, List<Path> more) {
         String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
         List<String> command = new ArrayList<>(List.of(java,
             "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "--enable-native-access=ALL-UNNAMED",
             "--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
             ChildOwner.class.getName(), mode, socket.toString(), faults));
-        command.addAll(List.of(more));
-        Fd listener = UnixSocket.listen(socket, UnixSocket.STREAM, 0600, 1);
+        more.forEach(path -> command.add(path.toString()));
         try {
             Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
-            return new ChildOwner(process, listener);
+            return new ChildOwner(process, socket, listener);
         } catch (IOException e) {
-            listener.close();
+            if (listener != null) {
+                listener.close();
+            }
             throw new UncheckedIOException(e);
         }
     }
 
     /** This process's end of the channel; blocks until the child has come. */
     Fd channel() {
-        return Objects.requireNonNull(UnixSocket.accept(listener, false));
+        return Objects.requireNonNull(UnixSocket.accept(Objects.requireNonNull(listener), false));
     }
 
     /** Waits for the word that the ports are there. */
@@ -73,12 +96,30 @@ final class ChildOwner implements AutoCloseable {
         }
     }
 
+    /** Has it hand over. */
     void go() {
+        tell('g');
+    }
+
+    /** Has it serve a standby, and returns the standby's end of the channel. */
+    Fd attend() {
+        tell('s');
+        return channel();
+    }
+
+    private void tell(char order) {
         try {
-            process.getOutputStream().write('g');
+            process.getOutputStream().write(order);
             process.getOutputStream().flush();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Sends it a signal. */
+    void signal(int signal) {
+        try (PidFd pidFd = PidFd.open(process.pid())) {
+            pidFd.kill(signal);
         }
     }
 
@@ -89,29 +130,57 @@ final class ChildOwner implements AutoCloseable {
     @Override
     public void close() {
         process.destroyForcibly().onExit().join();
-        listener.close();
+        if (listener != null) {
+            listener.close();
+        }
     }
 
     public static void main(String[] arguments) throws HandoverException, IOException {
         Path socket = Path.of(arguments[1]);
         HandoverFaults faults = PlannedFaults.parse(arguments[2]);
         HandoverOptions options = HandoverWorld.OPTIONS.withFaults(faults);
-        if (arguments[0].equals("take")) {
-            Fd channel = UnixSocket.connect(socket, UnixSocket.STREAM);
-            try (Datapath taken = Datapath.takeOver(channel, options).datapath()) {
-                System.out.print(taken.ports().size());
-                System.out.flush();
-                System.in.read();
+        switch (arguments[0]) {
+            case "take" -> take(UnixSocket.connect(socket, UnixSocket.STREAM), options);
+            case "accept" -> {
+                try (Fd listener = UnixSocket.listen(socket, UnixSocket.STREAM, 0600, 1)) {
+                    say('r');
+                    take(Objects.requireNonNull(UnixSocket.accept(listener, false)), options);
+                }
             }
-            return;
+            default -> {
+                try (Datapath owner = Datapath.launch(DatapathConfig.defaults())) {
+                    owner.wire(owner.add(VhostUserPortConfig.listen("a", Path.of(arguments[3]))),
+                        owner.add(VhostUserPortConfig.listen("b", Path.of(arguments[4]))));
+                    say('r');
+                    for (int order = System.in.read(); order == 's'; order = System.in.read()) {
+                        attend(owner, UnixSocket.connect(socket, UnixSocket.STREAM));
+                    }
+                    owner.handOver(UnixSocket.connect(Path.of(arguments[5]), UnixSocket.STREAM), options);
+                }
+            }
         }
-        try (Datapath owner = Datapath.launch(DatapathConfig.defaults())) {
-            owner.wire(owner.add(VhostUserPortConfig.listen("a", Path.of(arguments[3]))),
-                owner.add(VhostUserPortConfig.listen("b", Path.of(arguments[4]))));
-            System.out.print('r');
+    }
+
+    private static void take(Fd channel, HandoverOptions options) throws HandoverException, IOException {
+        try (Datapath taken = Datapath.takeOver(channel, options).datapath()) {
+            System.out.print(taken.ports().size());
             System.out.flush();
             System.in.read();
-            owner.handOver(UnixSocket.connect(socket, UnixSocket.STREAM), options);
         }
+    }
+
+    private static void attend(Datapath owner, Fd channel) {
+        Thread.ofPlatform().daemon().start(() -> {
+            try {
+                owner.standBy(channel, HandoverWorld.OPTIONS);
+            } catch (HandoverException e) {
+                System.err.println("the standby has gone: " + e.getMessage());
+            }
+        });
+    }
+
+    private static void say(char word) {
+        System.out.print(word);
+        System.out.flush();
     }
 }

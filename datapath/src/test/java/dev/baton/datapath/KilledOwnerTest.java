@@ -67,31 +67,18 @@ class KilledOwnerTest {
         try (ChildOwner child = ChildOwner.giver(edge + ":KILL", a, b)) {
             child.awaitReady();
             try (TestGuest guestA = TestGuest.connect(a); TestGuest guestB = TestGuest.connect(b)) {
-                SequencedFrames there = new SequencedFrames();
-                SequencedFrames back = new SequencedFrames();
-                exchange(guestA, guestB, there, back, 200);
+                Exchange frames = new Exchange(guestA, guestB);
+                frames.play(200);
                 child.go();
                 Takeover takeover = Datapath.takeOver(child.channel(), HandoverWorld.OPTIONS);
                 try (Datapath taken = takeover.datapath()) {
                     assertThat(child.exitStatus()).isEqualTo(ChildOwner.KILLED);
                     assertThat(takeover.report().recovered()).isEqualTo(recovered);
-                    exchange(guestA, guestB, there, back, 200);
-                    assertThat(there.wrong() + back.wrong()).as("nothing was on its way when it died").isZero();
+                    frames.play(200);
+                    assertThat(frames.wrong()).as("nothing was on its way when it died").isZero();
                     assertThat(taken.ports()).hasSize(2);
                 }
             }
-        }
-    }
-
-    private static void exchange(TestGuest a, TestGuest b, SequencedFrames there, SequencedFrames back, int more) {
-        long until = there.sent() + more;
-        while (there.sent() < until || there.received() < there.sent() || back.received() < back.sent()) {
-            if (there.sent() < until) {
-                there.send(a, 0, 60);
-                back.send(b, 0, 60);
-            }
-            b.receive(0, there);
-            a.receive(0, back);
         }
     }
 }

@@ -26,7 +26,19 @@ public final class Sched {
         Native.function("sched_getaffinity", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
     private static final MethodHandle PRCTL = Native.variadic("prctl", 1, JAVA_INT, JAVA_INT, JAVA_LONG);
 
+    private static final MethodHandle GETTID = Native.function("gettid", JAVA_INT);
+
     private Sched() {
+    }
+
+    /** The kernel's number of the calling thread. */
+    public static int threadId() {
+        MemorySegment state = Native.state();
+        try {
+            return Native.result((int) GETTID.invokeExact(state), state);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
     }
 
     /** Lets the calling thread run on these CPUs only; EINVAL if the machine has none of them. */

@@ -2,7 +2,10 @@ package dev.baton.ffi;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -167,6 +170,36 @@ class WaitingTest {
             assertThatThrownBy(() -> process.kill(PidFd.SIGTERM)).hasMessageContaining("pidfd_send_signal(15): ESRCH");
         } finally {
             child.destroyForcibly().waitFor();
+        }
+    }
+
+    @Test
+    void aThreadEndsBeforeItsProcess() throws InterruptedException {
+        CompletableFuture<Integer> id = new CompletableFuture<>();
+        CountDownLatch last = new CountDownLatch(1);
+        Thread thread = Thread.ofPlatform().start(() -> {
+            id.complete(Sched.threadId());
+            try {
+                last.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        });
+        try (PidFd end = openThread(id.join())) {
+            assertThat(end.awaitExit(0)).isFalse();
+            last.countDown();
+            assertThat(end.awaitExit(10_000)).isTrue();
+        }
+        thread.join();
+        assertThatThrownBy(() -> PidFd.openThread(id.join())).hasMessageContaining("pidfd_open(thread ");
+    }
+
+    private static PidFd openThread(int id) {
+        try {
+            return PidFd.openThread(id);
+        } catch (SyscallException e) {
+            assumeThat(e.errno()).as("Linux before 6.9 has no descriptors of threads").isNotEqualTo(Errno.EINVAL);
+            throw e;
         }
     }
 
