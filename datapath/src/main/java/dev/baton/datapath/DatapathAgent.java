@@ -75,12 +75,17 @@ final class DatapathAgent implements Agent {
 
     /** Runs the action on the agent's thread between two bursts and waits until it is done. */
     void execute(Runnable action) {
+        post(action).await(name);
+    }
+
+    /** Leaves the action for the agent's thread. */
+    AgentCommand post(Runnable action) {
         AgentCommand command = new AgentCommand(action);
         if (!commands.offer(command)) {
             throw new DatapathException(name + " does not take commands any more");
         }
         wake.signal();
-        command.await(name);
+        return command;
     }
 
     /**

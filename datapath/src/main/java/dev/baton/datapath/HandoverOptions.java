@@ -13,8 +13,8 @@ import java.util.List;
  * @param profile         the compatibility profile; the same on both sides
  * @param attachments     descriptors of the embedder's that travel with the datapath, such as its control socket
  * @param timeoutMs       how long the peer may be silent
- * @param rehearsals      how often the incoming owner rehearses the handover on rings of its own, to have its code
- *     compiled; 0: not at all
+ * @param rehearsals      how often an owner rehearses the handover on rings of its own, to have its code compiled;
+ *     0: not at all
  * @param maxSchemaVersion the newest schema version that is spoken, for an owner that an older one is to understand
  * @param faults          faults to inject, for tests
  * @param controlPlane    what stands still with the outgoing owner

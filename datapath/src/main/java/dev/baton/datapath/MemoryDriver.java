@@ -11,6 +11,7 @@ import dev.baton.virtqueue.SplitVirtqueue;
 import dev.baton.virtqueue.SplitVirtqueueDriver;
 import dev.baton.virtqueue.VirtioNetHeader;
 import dev.baton.virtqueue.VirtqueueLayout;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -32,6 +33,7 @@ public final class MemoryDriver implements AutoCloseable {
     private static final long FEATURES = Features.VERSION_1 | Features.MRG_RXBUF | Features.EVENT_IDX;
 
     private final int queueSize;
+    private final int regionCount;
     private final Mapping memory;
     private final Mapping assembly = Mapping.anonymous((long) MAX_SLOTS * SLOT_BYTES);
     private final EventFd txKick = EventFd.create();
@@ -53,7 +55,13 @@ public final class MemoryDriver implements AutoCloseable {
     private int freeSlots;
 
     MemoryDriver(int queueSize) {
+        this(queueSize, 1);
+    }
+
+    /** A driver whose memory the device knows as so many regions of about the same size. */
+    MemoryDriver(int queueSize, int regions) {
         this.queueSize = queueSize;
+        this.regionCount = regions;
         long ringBytes = VirtqueueLayout.contiguousBytes(queueSize) + 63 & ~63L;
         memory = Mapping.anonymous(2 * ringBytes + 2L * queueSize * SLOT_BYTES);
         txLayout = VirtqueueLayout.contiguous(queueSize, memory.address());
@@ -91,9 +99,20 @@ public final class MemoryDriver implements AutoCloseable {
     }
 
     private SplitVirtqueue deviceSide(VirtqueueLayout layout) {
-        GuestMemory guest = GuestMemory.of(List.of(
-            new MemoryRegion(memory.address(), memory.length(), memory.address(), memory.address())));
-        return new SplitVirtqueue(layout, guest, FEATURES, QueueState.FRESH);
+        return new SplitVirtqueue(layout, GuestMemory.of(regions()), FEATURES, QueueState.FRESH);
+    }
+
+    /** No slot lies in two of them. */
+    private List<MemoryRegion> regions() {
+        List<MemoryRegion> regions = new ArrayList<>();
+        long slots = (memory.address() + memory.length() - txSlots) / SLOT_BYTES;
+        long start = memory.address();
+        for (int i = 1; i <= regionCount; i++) {
+            long end = txSlots + slots * i / regionCount * SLOT_BYTES;
+            regions.add(new MemoryRegion(start, end - start, start, start));
+            start = end;
+        }
+        return regions;
     }
 
     /**

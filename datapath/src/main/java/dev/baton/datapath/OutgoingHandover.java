@@ -74,6 +74,8 @@ final class OutgoingHandover {
     /** When this throws, every lane is here. */
     private void handOver() throws HandoverException {
         Outgoing description = describe();
+        // Like the new owner, and meanwhile: an owner that has never let go of a lane would do it interpreted.
+        Rehearsal.run(options.rehearsals());
         HandoverMessages.awaitStep(channel, Section.PREPARED, generation, options.timeoutMs());
         faults.at(Edge.OUTGOING_PREPARED);
         options.controlPlane().freeze();

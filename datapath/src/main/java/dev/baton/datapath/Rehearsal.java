@@ -26,13 +26,17 @@ final class Rehearsal implements AutoCloseable {
     private static final long LIMIT_NS = 3_000_000_000L;
     /** Every so many rounds the old owner dies instead of letting go. */
     private static final int SEIZE_EVERY = 8;
-    private static final int QUEUE_SIZE = 64;
-    private static final int FRAMES = 8;
+    private static final int QUEUE_SIZE = 128;
+    /** Rounds differ in this, or the compiler would leave out what is done when a queue runs dry or a window ends. */
+    private static final int MAX_FRAMES = 100;
+    private static final int BURST = 16;
+    /** A guest's memory has more than one region; here are so many that a burst of any queue lies in several. */
+    private static final int REGIONS = 32;
 
     private final Counters counters = new Counters("rehearsal");
     private final Baton baton = Baton.create("rehearsal");
-    private final MemoryDriver[] drivers = {
-        new MemoryDriver(QUEUE_SIZE), new MemoryDriver(QUEUE_SIZE), new MemoryDriver(QUEUE_SIZE)};
+    private final MemoryDriver[] drivers = {new MemoryDriver(QUEUE_SIZE, REGIONS),
+        new MemoryDriver(QUEUE_SIZE, REGIONS), new MemoryDriver(QUEUE_SIZE, REGIONS)};
     private final LoopbackDevice loopback = LoopbackDevice.open("rehearsal", 3);
     private final EventFd call = EventFd.create();
     private final byte[] frame = new byte[60];
@@ -54,7 +58,7 @@ final class Rehearsal implements AutoCloseable {
         long deadlineNs = System.nanoTime() + LIMIT_NS;
         try (Rehearsal rehearsal = new Rehearsal()) {
             for (int round = 0; round < rounds && System.nanoTime() < deadlineNs; round++) {
-                rehearsal.traffic(rehearsal.sides[round % 2].agent);
+                rehearsal.traffic(rehearsal.sides[round % 2].agent, 1 + round * 7 % MAX_FRAMES);
                 Side from = rehearsal.sides[round % 2];
                 Side to = rehearsal.sides[1 - round % 2];
                 if (round % SEIZE_EVERY == SEIZE_EVERY - 1) {
@@ -108,25 +112,31 @@ final class Rehearsal implements AutoCloseable {
         }
     }
 
-    private void traffic(DatapathAgent owner) {
-        for (int i = 0; i < FRAMES; i++) {
+    private void traffic(DatapathAgent owner, int frames) {
+        for (int i = 0; i < frames; i++) {
             for (MemoryDriver driver : drivers) {
                 driver.send(frame, 0, frame.length);
+            }
+            if (i % BURST == BURST - 1) {
+                owner.doWork();
             }
         }
         owner.doWork();
         owner.doWork();
         for (MemoryDriver driver : drivers) {
-            driver.receive((address, lengthBytes) -> { }, 2 * FRAMES);
+            driver.receive((address, lengthBytes) -> { }, 2 * MAX_FRAMES);
         }
     }
 
     private static void handOver(Side from, Side to, long deadlineNs) {
         List<CompletableFuture<Lane>> taken = new ArrayList<>();
         for (int i = 0; i < from.lanes.size(); i++) {
-            to.lanes.get(i).setApart();
-            to.agent.beginClaim(to.lanes.get(i), add(taken));
-            from.agent.beginRelease(from.lanes.get(i), new CompletableFuture<>());
+            Lane claimed = to.lanes.get(i);
+            Lane released = from.lanes.get(i);
+            claimed.setApart();
+            CompletableFuture<Lane> done = add(taken);
+            to.agent.post(() -> to.agent.beginClaim(claimed, done));
+            from.agent.post(() -> from.agent.beginRelease(released, new CompletableFuture<>()));
         }
         while (!taken.stream().allMatch(CompletableFuture::isDone) && System.nanoTime() < deadlineNs) {
             to.agent.doWork();

@@ -112,18 +112,16 @@ public final class Owner {
         return a;
     }
 
-    private static HandoverOptions options(HandoverFaults window) {
-        return HandoverOptions.defaults().withBackendTransfer(true).withFaults(window);
+    /** A process that has changed hands before has its code compiled. */
+    private HandoverOptions options(HandoverFaults window) {
+        HandoverOptions options = HandoverOptions.defaults().withBackendTransfer(true).withFaults(window);
+        return rehearsed ? options.withRehearsals(WARM_REHEARSALS) : options;
     }
 
-    /** A process that has owned the datapath before has its code compiled. */
-    private HandoverOptions incoming(HandoverFaults window) {
-        return rehearsed ? options(window).withRehearsals(WARM_REHEARSALS) : options(window);
-    }
 
     private Map<String, Object> take(Path former) throws HandoverException {
         Window window = new Window(Edge.INCOMING_CLAIMING, Edge.INCOMING_CLAIMED);
-        Takeover takeover = Datapath.takeOver(UnixSocket.connect(former, UnixSocket.STREAM), incoming(window));
+        Takeover takeover = Datapath.takeOver(UnixSocket.connect(former, UnixSocket.STREAM), options(window));
         datapath = takeover.datapath();
         rehearsed = true;
         LockSupport.parkNanos(SETTLED_NS);
@@ -148,6 +146,7 @@ public final class Owner {
         Window window = new Window(Edge.OUTGOING_RELEASE, Edge.OUTGOING_RELEASED);
         Fd channel = Objects.requireNonNull(UnixSocket.accept(listener, false));
         Objects.requireNonNull(datapath, "nothing to give").handOver(channel, options(window));
+        rehearsed = true;
         datapath = null;
         return window.tree();
     }
