@@ -35,6 +35,7 @@ final class Lane {
     private static final long ALIVE_NS = 20_000_000;
     static final long MAY_LET_GO_MS = 40;
 
+    private final long freshNs;
     private final long patienceNs;
     private final int index;
     private final LaneRecord record;
@@ -59,11 +60,17 @@ final class Lane {
      * @param index of its record in the baton
      */
     Lane(int index, LaneRecord record, List<Transfer> transfers) {
-        this(index, record, transfers, PATIENCE_NS);
+        this(index, record, transfers, FRESH_NS, PATIENCE_NS);
     }
 
-    /** A lane whose owner settles after so long for a claimant that does not run at the same time. */
-    Lane(int index, LaneRecord record, List<Transfer> transfers, long patienceNs) {
+    /**
+     * A lane with other limits.
+     *
+     * @param freshNs    a claimant whose beat is younger than this is looking
+     * @param patienceNs its owner settles after so long for a claimant that does not run at the same time
+     */
+    Lane(int index, LaneRecord record, List<Transfer> transfers, long freshNs, long patienceNs) {
+        this.freshNs = freshNs;
         this.patienceNs = patienceNs;
         this.index = index;
         this.record = record;
@@ -189,7 +196,7 @@ final class Lane {
         long beatNs = record.claimBeatNs();
         long nowNs = System.nanoTime();
         long beatAgeNs = nowNs - beatNs;
-        boolean looking = beatAgeNs < FRESH_NS;
+        boolean looking = beatAgeNs < freshNs;
         if (!looking && (beatAgeNs >= ALIVE_NS || nowNs - releasingSinceNs < patienceNs)) {
             return false;
         }

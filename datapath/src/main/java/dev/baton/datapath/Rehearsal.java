@@ -30,6 +30,11 @@ final class Rehearsal implements AutoCloseable {
     /** Rounds differ in this, or the compiler would leave out what is done when a queue runs dry or a window ends. */
     private static final int MAX_FRAMES = 100;
     private static final int BURST = 16;
+    /**
+     * One thread plays both owners, so they never run at the same time: no patience. A claimant leaves a beat of a
+     * microsecond ago, and with this limit the owner sees it look in some rounds, and not in others.
+     */
+    private static final long FRESH_NS = 1_500;
     /** A guest's memory has more than one region; here are so many that a burst of any queue lies in several. */
     private static final int REGIONS = 32;
 
@@ -106,9 +111,8 @@ final class Rehearsal implements AutoCloseable {
             return loopback.queue(index);
         }
 
-        /** One thread plays both owners, so they are never seen to run at the same time: no patience. */
         private Lane lane(int index, Transfer... transfers) {
-            return new Lane(laneRecords[index], baton.lane(laneRecords[index]), List.of(transfers), 0);
+            return new Lane(laneRecords[index], baton.lane(laneRecords[index]), List.of(transfers), FRESH_NS, 0);
         }
     }
 
