@@ -13,8 +13,10 @@ import java.lang.invoke.MethodHandle;
 @CHeader({"sys/socket.h", "netinet/in.h"})
 final class Socket {
     static final int AF_INET = 2;
+    static final int AF_PACKET = 17;
     static final int SOCK_STREAM = 1;
     static final int SOCK_DGRAM = 2;
+    static final int SOCK_RAW = 3;
     static final int SOCK_SEQPACKET = 5;
     static final int SOCK_NONBLOCK = 0x800;
     static final int SOCK_CLOEXEC = 0x80000;
@@ -22,6 +24,7 @@ final class Socket {
     static final int SO_TYPE = 3;
     static final int SO_SNDBUF = 7;
     static final int SO_PEERCRED = 17;
+    static final int SO_RCVBUFFORCE = 33;
     static final int SO_DOMAIN = 39;
 
     private static final MethodHandle SOCKET = Native.function("socket", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);

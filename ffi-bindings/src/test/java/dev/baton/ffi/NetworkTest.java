@@ -151,6 +151,32 @@ class NetworkTest {
         });
     }
 
+    /** What is written at one side of an interface is read at the other; frames of another type are not. */
+    @Test
+    void packetSocketHasTheFramesOfItsInterface() {
+        inNamespace(() -> {
+            try (Fd tap = TunTap.openClone(); Mapping memory = Mapping.anonymous(8192)) {
+                String name = TunTap.setIff(tap, "baton0", TunTap.IFF_TAP | TunTap.IFF_NO_PI);
+                NetDevice.up(name, true);
+                try (Fd socket = PacketSocket.open(name, 0x88b5, 1 << 20)) {
+                    byte[] other = HexFormat.of().parseHex("ffffffffffff" + "020000000002" + "88b6" + "00".repeat(46));
+                    byte[] frame = HexFormat.of().parseHex("ffffffffffff" + "020000000002" + "88b5" + "07".repeat(46));
+                    for (byte[] sent : new byte[][] {other, frame}) {
+                        RawMemory.copyFromArray(sent, 0, memory.address(), sent.length);
+                        assertThat(FileIo.write(tap.value(), memory.address(), sent.length)).isEqualTo(sent.length);
+                    }
+                    assertThat(Poll.await(socket, Poll.IN, 10_000)).isNotZero();
+                    assertThat(FileIo.read(socket.value(), memory.address(), 4096)).isEqualTo(frame.length);
+                    byte[] received = new byte[frame.length];
+                    RawMemory.copyToArray(memory.address(), received, 0, received.length);
+                    assertThat(received).isEqualTo(frame);
+                    assertThat(FileIo.read(socket.value(), memory.address(), 4096)).isEqualTo(-Errno.EAGAIN);
+                }
+            }
+            assertThatThrownBy(() -> PacketSocket.open("baton0", 0x88b5, 1 << 20)).hasMessageContaining("ENODEV");
+        });
+    }
+
     /** An ARP request in, the answer of the kernel's own IP stack out: real frames, both ways. */
     @Test
     void writesAndReadsFrames() {

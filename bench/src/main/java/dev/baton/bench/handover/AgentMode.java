@@ -5,7 +5,6 @@ import dev.baton.datapath.Datapath;
 import dev.baton.datapath.DatapathConfig;
 import dev.baton.datapath.VhostUserPort;
 import dev.baton.ffi.Sched;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -26,13 +25,12 @@ final class AgentMode {
         if (cpus.length < 2) {
             throw new BenchFailure("mode agents needs two CPUs");
         }
-        Path a = place.socket("a");
-        Path b = place.socket("b");
+        Ends ends = place.ends(options);
         List<Gap> gaps = new ArrayList<>();
         List<Noise> windows = new ArrayList<>();
         DatapathConfig config = DatapathConfig.defaults().withCpus(Arrays.copyOf(cpus, 2));
-        try (Datapath datapath = Datapath.launch(config); Load load = new Load(a, b, options)) {
-            VhostUserPort port = Owner.wire(datapath, a, b, options.lanes());
+        try (Datapath datapath = Datapath.launch(config); Load load = new Load(ends, options)) {
+            VhostUserPort port = ends.wire(datapath, options);
             load.start();
             int[] owner = new int[options.lanes()];
             Arrays.setAll(owner, pair -> datapath.snapshot().wires().getFirst().lanes().get(pair).agent());

@@ -19,8 +19,8 @@ final class Flow implements FrameHandler {
     private static final int TYPE = 12;
     private static final int FLOW = 14;
     private static final int NUMBER = 18;
-    /** 0x88b5 in network byte order, for local experiments. */
-    private static final short ETHERTYPE = (short) 0xb588;
+    /** For local experiments. */
+    static final int ETHERTYPE = 0x88b5;
 
     private final int id;
     private final int frameBytes;
@@ -44,7 +44,7 @@ final class Flow implements FrameHandler {
         RawMemory.fill(place, frameBytes, (byte) 0);
         RawMemory.putByte(place, (byte) 2);
         RawMemory.putByte(place + 6, (byte) 2);
-        RawMemory.putShort(place + TYPE, ETHERTYPE);
+        RawMemory.putShort(place + TYPE, Short.reverseBytes((short) ETHERTYPE));
         RawMemory.putInt(place + FLOW, id);
         RawMemory.putLong(place + NUMBER, next);
         if (port.commit(frameBytes, false)) {

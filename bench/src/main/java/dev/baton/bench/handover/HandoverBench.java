@@ -22,11 +22,13 @@ import picocli.CommandLine.ParameterException;
         "  turns    process to process; two processes take turns",
         "  fresh    process to process; each owner is a process that has just been started",
         "  killed   the owner is killed and its standby goes on; at most the burst it died in is lost or repeated",
+        "  passed   the rings stop, the descriptors are passed on, the rings are set up anew",
         "  plain    no handover: the datapath is closed and launched anew, the guests reconnect",
         "", "Exit status: 0; 1 when it failed or a planned handover lost, repeated or reordered a frame; 2 usage."})
 public final class HandoverBench implements Callable<Integer> {
-    private static final List<String> MODES = List.of("limit", "agents", "turns", "fresh", "killed", "plain");
-    private static final List<String> UNPLANNED = List.of("killed", "plain");
+    private static final List<String> MODES = List.of("limit", "agents", "turns", "fresh", "killed", "passed", "plain");
+    private static final int LANES = 4;
+    private static final List<String> UNPLANNED = List.of("killed", "passed", "plain");
 
     @Option(names = "--handovers", paramLabel = "N", defaultValue = "1000",
         description = "Changes of the process in mode turns (${DEFAULT-VALUE}).")
@@ -41,7 +43,7 @@ public final class HandoverBench implements Callable<Integer> {
     private int moves;
 
     @Option(names = "--plain", paramLabel = "N", defaultValue = "20",
-        description = "Restarts in mode plain (${DEFAULT-VALUE}).")
+        description = "Restarts in modes passed and plain (${DEFAULT-VALUE}).")
     private int plain;
 
     @Option(names = "--kills", paramLabel = "N", defaultValue = "10",
@@ -52,9 +54,9 @@ public final class HandoverBench implements Callable<Integer> {
         description = "Round trips in mode limit (${DEFAULT-VALUE}).")
     private int rounds;
 
-    @Option(names = "--lanes", paramLabel = "N", defaultValue = "4",
-        description = "Queue pairs; each changes its owner by itself, and gives a gap (${DEFAULT-VALUE}).")
-    private int lanes;
+    @Option(names = "--lanes", paramLabel = "N",
+        description = "Queue pairs; each changes its owner by itself, and gives a gap (4; with --tap 1).")
+    private @Nullable Integer lanes;
 
     @Option(names = "--rate", paramLabel = "N", defaultValue = "100000",
         description = "Frames a second, all queue pairs, both directions (${DEFAULT-VALUE}).")
@@ -63,6 +65,10 @@ public final class HandoverBench implements Callable<Integer> {
     @Option(names = "--frame-bytes", paramLabel = "N", defaultValue = "64",
         description = "Bytes of an Ethernet frame, 60 to 1514 (${DEFAULT-VALUE}).")
     private int frameBytes;
+
+    @Option(names = "--tap", description = "The guest talks to the kernel behind a TAP, in a network namespace of the "
+        + "run's own, instead of another guest; one queue pair. Needs root.")
+    private boolean tap;
 
     @Option(names = "--only", paramLabel = "MODE", description = "One mode; may be given again.")
     private List<String> only = List.of();
@@ -123,7 +129,8 @@ public final class HandoverBench implements Callable<Integer> {
             case "turns" -> ProcessMode.turns(place, options);
             case "fresh" -> ProcessMode.fresh(place, options);
             case "killed" -> KilledMode.run(place, options);
-            case "plain" -> PlainMode.run(place, options);
+            case "passed" -> RestartMode.passed(place, options);
+            case "plain" -> RestartMode.plain(place, options);
             default -> throw new IllegalArgumentException(mode);
         };
     }
@@ -140,10 +147,15 @@ public final class HandoverBench implements Callable<Integer> {
         within("--plain", plain, 1, 100_000);
         within("--moves", moves, 1, 10_000_000);
         within("--rounds", rounds, 1, 10_000_000);
-        within("--lanes", lanes, 1, 64);
+        within("--lanes", queuePairs(), 1, tap ? 1 : 64);
         within("--rate", rate, 1, 10_000_000);
         within("--frame-bytes", frameBytes, Flow.MIN_BYTES, 1514);
-        return new Options(handovers, fresh, kills, plain, moves, lanes, rate, frameBytes, rounds);
+        return new Options(handovers, fresh, kills, plain, moves, queuePairs(), rate, frameBytes, rounds, tap);
+    }
+
+    /** The kernel chooses a TAP's queue by what it takes for a flow, and that is not the load's flows. */
+    private int queuePairs() {
+        return lanes != null ? lanes : tap ? 1 : LANES;
     }
 
     private void within(String option, int value, int least, int most) {

@@ -1,7 +1,6 @@
 package dev.baton.bench.handover;
 
 import dev.baton.tools.json.JsonReader;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
@@ -19,14 +18,12 @@ final class KilledMode {
     }
 
     static ModeResult run(Place place, Options options) {
-        Path a = place.socket("a");
-        Path b = place.socket("b");
+        Ends ends = place.ends(options);
         List<Gap> gaps = new ArrayList<>();
         List<OwnerProcess> owners = new ArrayList<>();
-        try (Load load = new Load(a, b, options)) {
+        try (Load load = new Load(ends, options)) {
             OwnerProcess owner = start(place, owners);
-            owner.order("launch", a, b, options.lanes());
-            owner.answer();
+            owner.launch(ends, options);
             load.start();
             for (int i = 0; i < options.kills(); i++) {
                 place.progress("killed", i, options.kills());

@@ -1,5 +1,7 @@
 package dev.baton.bench.handover;
 
+import dev.baton.ffi.Fd;
+import dev.baton.ffi.NetworkNamespace;
 import dev.baton.tools.traffic.FramePort;
 import dev.baton.tools.traffic.VirtioNic;
 import dev.baton.vhostuser.ProtocolException;
@@ -15,8 +17,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Two guests, each behind a vhost-user socket, that send each other numbered frames at a steady rate on all queue
- * pairs, both ways. One thread plays both.
+ * Two guests, each behind a vhost-user socket, or a guest and the kernel behind a TAP, that send each other numbered
+ * frames at a steady rate on all queue pairs, both ways. One thread plays both.
  *
  * <p>Theory of operation. The sender is paced by the clock and sleeps in between, so that it takes little of a CPU
  * that the owners need. A full ring holds it up, and it catches up later: frames that do not fit are not sent, so none
@@ -28,8 +30,7 @@ final class Load implements AutoCloseable {
     private static final long QUIET_NS = 2_000_000_000L;
     private static final int PATIENCE_SECONDS = 30;
 
-    private final Path socketA;
-    private final Path socketB;
+    private final Ends ends;
     private final int lanes;
     private final int framesPerSecond;
     private final List<Flow> there = new ArrayList<>();
@@ -39,6 +40,7 @@ final class Load implements AutoCloseable {
     private final List<VirtioNic> nics = new ArrayList<>();
     private List<FramePort> portsA = List.of();
     private List<FramePort> portsB = List.of();
+    private @Nullable PacketPort kernel;
     private int turn;
     private volatile boolean finishing;
     private volatile boolean stopped;
@@ -47,9 +49,8 @@ final class Load implements AutoCloseable {
     private record Request(Supplier<Long> task, CompletableFuture<Long> done) {
     }
 
-    Load(Path socketA, Path socketB, Options options) {
-        this.socketA = socketA;
-        this.socketB = socketB;
+    Load(Ends ends, Options options) {
+        this.ends = ends;
         this.lanes = options.lanes();
         this.framesPerSecond = options.framesPerSecond();
         for (int i = 0; i < lanes; i++) {
@@ -66,15 +67,29 @@ final class Load implements AutoCloseable {
 
     private void connect() {
         try {
-            VirtioNic a = VirtioNic.connect(socketA, lanes);
-            nics.add(a);
-            VirtioNic b = VirtioNic.connect(socketB, lanes);
-            nics.add(b);
-            portsA = a.ports();
-            portsB = b.ports();
+            portsA = connect(ends.guest());
+            portsB = ends.far().isTap() ? List.of(kernel()) : connect(Path.of(ends.far().where()));
         } catch (ProtocolException e) {
             throw new BenchFailure("a guest could not connect: " + e.getMessage(), e);
         }
+    }
+
+    private List<FramePort> connect(Path socket) throws ProtocolException {
+        VirtioNic nic = VirtioNic.connect(socket, lanes);
+        nics.add(nic);
+        return nic.ports();
+    }
+
+    /** The TAP stays when its owner goes, and so does what is at its other side. */
+    private PacketPort kernel() {
+        PacketPort open = kernel;
+        if (open == null) {
+            try (Fd namespace = NetworkNamespace.open(ends.far().where())) {
+                open = PacketPort.open(namespace, FarEnd.TAP, Flow.ETHERTYPE);
+                kernel = open;
+            }
+        }
+        return open;
     }
 
     private void disconnect() {
@@ -94,6 +109,25 @@ final class Load implements AutoCloseable {
         disconnect();
         between.run();
         connect();
+    }
+
+    /** For {@link #call}: both guests keep their connection, stop their rings, and start them when the task is done. */
+    void restartRings(Runnable between) {
+        Runnable change = between;
+        // Within each other: all are without a back end while the task runs.
+        for (VirtioNic nic : nics) {
+            Runnable inner = change;
+            change = () -> changeBackEnd(nic, inner);
+        }
+        change.run();
+    }
+
+    private static void changeBackEnd(VirtioNic nic, Runnable between) {
+        try {
+            nic.changeBackEnd(between);
+        } catch (ProtocolException e) {
+            throw new BenchFailure("a guest was refused: " + e.getMessage(), e);
+        }
     }
 
     /** For {@link #call}: the longest time without a frame, over the flows, since the last call of this. */
@@ -209,5 +243,8 @@ final class Load implements AutoCloseable {
             Thread.currentThread().interrupt();
         }
         disconnect();
+        if (kernel != null) {
+            kernel.close();
+        }
     }
 }

@@ -7,8 +7,6 @@ import dev.baton.datapath.HandoverOptions;
 import dev.baton.datapath.Snapshot;
 import dev.baton.datapath.Standby;
 import dev.baton.datapath.Takeover;
-import dev.baton.datapath.VhostUserPort;
-import dev.baton.datapath.VhostUserPortConfig;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.UnixSocket;
 import dev.baton.handover.Edge;
@@ -34,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  * a line of JSON:
  *
  * <pre>
- *   launch A B LANES   makes the datapath: two vhost-user ports, sockets A and B, wired
+ *   launch A B LANES   makes the datapath: the guest's port on socket A, wired to the {@link FarEnd} B
  *   take SOCKET        takes it over from the process that listens there
  *   give               hands it over to the next process that comes to this one's own socket
  *   attend             from now on, serves the next process that comes there as its standby
@@ -100,16 +98,8 @@ public final class Owner {
         int lanes = Integer.parseInt(words.get(3));
         Datapath launched = Datapath.launch(DatapathConfig.defaults());
         datapath = launched;
-        wire(launched, Path.of(words.get(1)), Path.of(words.get(2)), lanes);
+        FarEnd.parse(words.get(2)).wire(launched, Path.of(words.get(1)), lanes);
         return Map.of("launched", lanes);
-    }
-
-    /** Two guests' ports, wired. */
-    static VhostUserPort wire(Datapath datapath, Path socketA, Path socketB, int lanes) {
-        VhostUserPort a = datapath.add(VhostUserPortConfig.listen("a", socketA).withQueuePairs(lanes));
-        VhostUserPort b = datapath.add(VhostUserPortConfig.listen("b", socketB).withQueuePairs(lanes));
-        datapath.wire(a, b);
-        return a;
     }
 
     /** A process that has changed hands before has its code compiled. */

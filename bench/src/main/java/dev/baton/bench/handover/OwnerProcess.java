@@ -61,6 +61,12 @@ final class OwnerProcess implements AutoCloseable {
         orders.println(String.join(" ", List.of(words).stream().map(Object::toString).toList()));
     }
 
+    /** Has it make the datapath between these ends. */
+    void launch(Ends ends, Options options) {
+        order("launch", ends.guest(), ends.far(), options.lanes());
+        answer();
+    }
+
     /** The next answer. */
     @Nullable Object answer() {
         try {

@@ -1,5 +1,7 @@
 package dev.baton.bench.handover;
 
+import dev.baton.ffi.Fd;
+import dev.baton.ffi.NetworkNamespace;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
@@ -17,6 +19,7 @@ final class Place implements AutoCloseable {
     private final Path folder;
     private final PrintStream progress;
     private final List<OwnerProcess> processes = new CopyOnWriteArrayList<>();
+    private final List<Fd> namespaces = new CopyOnWriteArrayList<>();
     private final Thread hook = new Thread(this::remove, "cleanup");
     private long toldNs;
     private int sockets;
@@ -41,6 +44,25 @@ final class Place implements AutoCloseable {
         return folder.resolve(sockets++ + "-" + name);
     }
 
+    /** Ends that no mode had before. */
+    Ends ends(Options options) {
+        return new Ends(socket("a"), options.tap() ? FarEnd.tap(namespace()) : FarEnd.guest(socket("b")));
+    }
+
+    /** The path of a network namespace for a TAP, with nothing in it that sends frames of its own. */
+    private String namespace() {
+        Fd created = NetworkNamespace.create();
+        namespaces.add(created);
+        NetworkNamespace.call(created, () -> {
+            try {
+                return Files.writeString(Path.of("/proc/sys/net/ipv6/conf/default/disable_ipv6"), "1");
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
+        return "/proc/" + ProcessHandle.current().pid() + "/fd/" + created.value();
+    }
+
     /** This process is to end with the run. */
     void own(OwnerProcess process) {
         processes.add(process);
@@ -57,6 +79,7 @@ final class Place implements AutoCloseable {
 
     private void remove() {
         processes.forEach(OwnerProcess::close);
+        namespaces.forEach(Fd::close);
         try (Stream<Path> files = Files.walk(folder)) {
             files.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
         } catch (IOException e) {

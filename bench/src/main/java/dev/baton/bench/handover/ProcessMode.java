@@ -1,7 +1,6 @@
 package dev.baton.bench.handover;
 
 import dev.baton.tools.json.JsonReader;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -38,13 +37,11 @@ final class ProcessMode {
     }
 
     private ModeResult run(String mode, String what, int handovers, boolean fresh) {
-        Path a = place.socket("a");
-        Path b = place.socket("b");
-        try (Load load = new Load(a, b, options)) {
+        Ends ends = place.ends(options);
+        try (Load load = new Load(ends, options)) {
             OwnerProcess owner = start();
             OwnerProcess next = start();
-            owner.order("launch", a, b, options.lanes());
-            owner.answer();
+            owner.launch(ends, options);
             load.start();
             for (int i = 0; i < handovers; i++) {
                 place.progress(mode, i, handovers);

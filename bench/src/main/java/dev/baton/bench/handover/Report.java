@@ -21,8 +21,9 @@ final class Report {
     }
 
     String load() {
-        return String.format(Locale.ROOT, "load: two guests, %d queue pairs each, %,d frames/s of %d bytes, both ways",
-            options.lanes(), options.framesPerSecond(), options.frameBytes());
+        return String.format(Locale.ROOT, "load: %s, %d queue pair%s, %,d frames/s of %d bytes, both ways",
+            options.tap() ? "a guest and a TAP" : "two guests", options.lanes(), options.lanes() == 1 ? "" : "s",
+            options.framesPerSecond(), options.frameBytes());
     }
 
     String table() {

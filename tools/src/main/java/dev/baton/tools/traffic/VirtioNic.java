@@ -73,11 +73,34 @@ public final class VirtioNic implements AutoCloseable {
         }
         for (Pair pair : pairs) {
             pair.fill();
-            frontEnd.startRing(pair.receiveq);
-            frontEnd.startRing(pair.transmitq);
-            frontEnd.enableRing(pair.receiveq.index(), true);
-            frontEnd.enableRing(pair.transmitq.index(), true);
+            start(pair.receiveq, 0);
+            start(pair.transmitq, 0);
             epoll.add(pair.receiveq.call().fd(), Epoll.IN, 0);
+        }
+    }
+
+    private void start(FrontEndRing ring, int base) throws ProtocolException {
+        frontEnd.startRing(ring, base);
+        frontEnd.enableRing(ring.index(), true);
+    }
+
+    /**
+     * Has another back end at the other end of the connection: stops the virtqueues, and starts them again where they
+     * stopped, with memory and rings described anew.
+     *
+     * @param change what makes the connection the other back end's
+     * @throws ProtocolException when a back end refuses
+     */
+    public void changeBackEnd(Runnable change) throws ProtocolException {
+        int[] bases = new int[2 * pairs.size()];
+        for (int i = 0; i < bases.length; i++) {
+            bases[i] = frontEnd.stopRing(i);
+        }
+        change.run();
+        frontEnd.setMemoryTable(List.of(memory));
+        for (Pair pair : pairs) {
+            start(pair.receiveq, bases[pair.receiveq.index()]);
+            start(pair.transmitq, bases[pair.transmitq.index()]);
         }
     }
 
