@@ -19,7 +19,8 @@ final class Plot {
     private static final double[] TICKS = {0, 50, 90, 99, 99.9, 99.99};
     private static final double TOP_NINES = 4;
     private static final int STEPS = 200;
-    private static final String[] COLOURS = {"#1b6ca8", "#d1495b", "#2e933c", "#8e6c8a", "#e08e1b", "#444444"};
+    private static final String[] COLOURS = {"#1b6ca8", "#d1495b", "#2e933c", "#8e6c8a", "#e08e1b", "#444444",
+        "#2a9d9d"};
     private static final String[] UNITS = {"1 ns", "10 ns", "100 ns", "1 µs", "10 µs", "100 µs", "1 ms", "10 ms",
         "100 ms", "1 s", "10 s"};
 

@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Asks a running Baton over its control socket. */
 public final class ControlClient implements AutoCloseable {
@@ -125,7 +126,7 @@ public final class ControlClient implements AutoCloseable {
             }
             byte[] bytes = new byte[(int) length];
             RawMemory.copyToArray(memory.address(), bytes, 0, bytes.length);
-            Object document = JsonReader.parse(new String(bytes, StandardCharsets.UTF_8));
+            Object document = document(bytes, descriptors);
             answered = true;
             if (JsonReader.at(document, "error") instanceof String why) {
                 throw new IOException(why);
@@ -138,6 +139,16 @@ public final class ControlClient implements AutoCloseable {
             descriptors.forEach(Fd::close);
             throw e;
         }
+    }
+
+    private static @Nullable Object document(byte[] message, List<Fd> descriptors) {
+        Object document = parse(message);
+        byte[] text = LongReply.text(document, descriptors);
+        return text == null ? document : parse(text);
+    }
+
+    private static @Nullable Object parse(byte[] text) {
+        return JsonReader.parse(new String(text, StandardCharsets.UTF_8));
     }
 
     private void send(String line, Mapping memory) throws Unanswered {

@@ -11,6 +11,7 @@ import dev.baton.tools.json.JsonWriter;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,7 +22,7 @@ final class ControlProtocol implements AutoCloseable {
     /** The longest request, bytes. */
     static final int MAX_REQUEST_BYTES = 4096;
 
-    /** The longest reply that a default socket buffer takes in one message, with room to spare. */
+    /** The longest reply that a default socket buffer takes in one message; a longer one is a {@link LongReply}. */
     static final int MAX_REPLY_BYTES = 160 * 1024;
 
     private final Map<String, ControlCommand> commands = new LinkedHashMap<>();
@@ -95,13 +96,24 @@ final class ControlProtocol implements AutoCloseable {
     }
 
     private boolean send(Fd client, ControlReply answer) {
-        byte[] bytes = JsonWriter.pretty(answer.document()).getBytes(StandardCharsets.UTF_8);
-        if (bytes.length > MAX_REPLY_BYTES) {
-            refuse(client, "the reply has " + bytes.length + " bytes, at most " + MAX_REPLY_BYTES + " can be sent");
-            return true;
+        byte[] bytes = text(answer);
+        if (bytes.length <= MAX_REPLY_BYTES) {
+            return send(client, bytes, answer.descriptors());
         }
+        try (ControlReply instead = LongReply.of(bytes)) {
+            List<Fd> descriptors = new ArrayList<>(answer.descriptors());
+            descriptors.addAll(instead.descriptors());
+            return send(client, text(instead), descriptors);
+        }
+    }
+
+    private static byte[] text(ControlReply answer) {
+        return JsonWriter.pretty(answer.document()).getBytes(StandardCharsets.UTF_8);
+    }
+
+    private boolean send(Fd client, byte[] bytes, List<Fd> descriptors) {
         RawMemory.copyFromArray(bytes, 0, reply.address(), bytes.length);
-        int[] fds = answer.descriptors().stream().mapToInt(Fd::value).toArray();
+        int[] fds = descriptors.stream().mapToInt(Fd::value).toArray();
         try {
             return DescriptorMessage.send(client, reply.address(), bytes.length, fds, DescriptorMessage.MSG_DONTWAIT)
                     == bytes.length;

@@ -35,6 +35,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 @Timeout(value = 30, unit = TimeUnit.SECONDS)
 class ControlSocketTest {
+    private static final int LARGE = 3 * ControlProtocol.MAX_REPLY_BYTES;
+
     @TempDir
     private Path folder;
     private Path path;
@@ -107,10 +109,22 @@ class ControlSocketTest {
         assertError(client, new byte[4097], "a request has at most 4096 bytes");
         assertError(client, new byte[100_000], "a request has at most 4096 bytes");
         assertError(client, "fail".getBytes(StandardCharsets.UTF_8), "fail: on purpose");
-        assertError(client, "large".getBytes(StandardCharsets.UTF_8), "bytes, at most");
         send(client, "echo on");
         assertThat(receive(client)).contains("on");
         client.close();
+    }
+
+    @Test
+    void aReplyLongerThanAMessageComesWhole() throws IOException {
+        try (ControlClient client = ControlClient.connect(path)) {
+            for (String word : List.of("large", "echo")) {
+                try (ControlReply reply = client.ask(word + " x")) {
+                    assertThat(reply.descriptors()).isEmpty();
+                    assertThat(String.valueOf(JsonReader.at(reply.document(), "said")))
+                            .hasSize(word.equals("large") ? LARGE : 1).matches("x+");
+                }
+            }
+        }
     }
 
     @Test
@@ -284,7 +298,7 @@ class ControlSocketTest {
     private static final List<ControlCommand> COMMANDS = List.of(
             command("echo", argument -> argument), command("fail", argument -> {
                 throw new IllegalStateException("on purpose");
-            }), command("large", argument -> "x".repeat(ControlProtocol.MAX_REPLY_BYTES)), new ControlCommand() {
+            }), command("large", argument -> "x".repeat(LARGE)), new ControlCommand() {
                 @Override
                 public String name() {
                     return "memory";
