@@ -16,6 +16,11 @@ import org.jspecify.annotations.Nullable;
  * <p>Any number of direct descriptors may be followed by one that refers to an indirect table, which ends the
  * chain. A table may hold more descriptors than the queue (Linux does that on small queues), but no walk takes more
  * than 1024 steps in it. The table has to lie in one region; buffers may run on from one region into the next.
+ *
+ * <p>Memory that the driver has cut short makes the JVM leave a load out and go on, until it throws at the next
+ * safepoint: whatever was in the register is then taken for what was read. So a length or an index is masked in a
+ * register, and checked after that. With a mask that the compiler knows it would read fewer bytes instead, and mask
+ * nothing.
  */
 final class SplitChainWalker {
 
@@ -23,12 +28,13 @@ final class SplitChainWalker {
     private static final long WRITE = 2L << 32;
     private static final long INDIRECT = 4L << 32;
     private static final long FLAGS = NEXT | WRITE | INDIRECT;
-    private static final long LENGTH_MASK = 0xFFFFFFFFL;
 
     private final Translator translator = new Translator();
     private final int size;
     private final boolean indirectAllowed;
     private final int headerBytes;
+    private final long lengthMask;
+    private final int indexMask;
     private long descriptorTable;
     private @Nullable VirtqueueFault refusal;
 
@@ -36,6 +42,8 @@ final class SplitChainWalker {
         this.size = size;
         this.indirectAllowed = (features & Features.INDIRECT_DESC) != 0;
         this.headerBytes = VirtioNetHeader.length(features);
+        this.lengthMask = 0xFFFFFFFFL;
+        this.indexMask = 0xFFFF;
     }
 
     void memory(GuestMemory memory, long newDescriptorTable) {
@@ -74,7 +82,7 @@ final class SplitChainWalker {
             long descriptor = table + ((long) heads[i] << 4);
             long address = RawMemory.getLong(descriptor);
             long rest = RawMemory.getLong(descriptor + 8);
-            long length = rest & LENGTH_MASK;
+            long length = rest & lengthMask;
             long offset = address - start;
             if ((rest & FLAGS) != wanted || offset < 0 || offset > regionSize - length
                 || length < headerBytes || length > Integer.MAX_VALUE) {
@@ -110,7 +118,7 @@ final class SplitChainWalker {
                     return false;
                 }
                 nested = true;
-                entries = (int) ((rest & LENGTH_MASK) >>> 4);
+                entries = (int) ((rest & lengthMask) >>> 4);
                 steps = Math.min(entries, ChainBurst.MAX_SEGMENTS_PER_CHAIN);
                 descriptor = table;
                 continue;
@@ -118,15 +126,16 @@ final class SplitChainWalker {
             if ((rest & WRITE) != wanted) {
                 return refuse(VirtqueueFault.WRONG_DIRECTION);
             }
-            segment = translator.append(into, segment, limit, address, rest & LENGTH_MASK);
+            long length = rest & lengthMask;
+            segment = translator.append(into, segment, limit, address, length);
             if (segment < 0) {
                 return refused(into, segment);
             }
-            bytes += rest & LENGTH_MASK;
+            bytes += length;
             if ((rest & NEXT) == 0) {
                 break;
             }
-            int next = (int) (rest >>> 48);
+            int next = (int) (rest >>> 48) & indexMask;
             if (next >= entries) {
                 return refuse(VirtqueueFault.NEXT_OUT_OF_RANGE);
             }
@@ -152,7 +161,7 @@ final class SplitChainWalker {
 
     /** Host address of the table, or 0 when it was refused. */
     private long indirectTable(long address, long rest) {
-        long length = rest & LENGTH_MASK;
+        long length = rest & lengthMask;
         if (!indirectAllowed) {
             refusal = VirtqueueFault.INDIRECT_NOT_NEGOTIATED;
             return 0;

@@ -30,6 +30,8 @@ public final class SplitVirtqueue implements Virtqueue {
     private final SplitChainWalker walker;
     private final int size;
     private final int slotMask;
+    /** {@link #INDEX_MASK}, but not as a constant: see {@link SplitChainWalker}. */
+    private final int headMask;
     private final boolean eventIdx;
     private VirtqueueLayout layout;
     private long availIndex;
@@ -55,6 +57,7 @@ public final class SplitVirtqueue implements Virtqueue {
     public SplitVirtqueue(VirtqueueLayout layout, GuestMemory memory, long features, QueueState state) {
         this.size = layout.size();
         this.slotMask = size - 1;
+        this.headMask = INDEX_MASK;
         this.eventIdx = (features & Features.EVENT_IDX) != 0;
         this.walker = new SplitChainWalker(size, features);
         this.layout = layout;
@@ -180,7 +183,7 @@ public final class SplitVirtqueue implements Virtqueue {
     private void copyHeads(int[] heads, int count) {
         int from = lastAvailIdx;
         for (int i = 0; i < count; i++) {
-            heads[i] = RawMemory.getShort(availRing + ((from + i & slotMask) << 1)) & INDEX_MASK;
+            heads[i] = RawMemory.getShort(availRing + ((from + i & slotMask) << 1)) & headMask;
         }
     }
 
