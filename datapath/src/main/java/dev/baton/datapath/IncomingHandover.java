@@ -55,7 +55,7 @@ final class IncomingHandover implements AutoCloseable {
         faults.at(Edge.INCOMING_DESCRIPTION);
         prepare(DescriptionReader.read(channel, options.patienceMs()));
         faults.at(Edge.INCOMING_WARM);
-        Rehearsal.run(options.rehearsals());
+        Rehearsal.run(options.rehearsals(), () -> peer.hasEnded(0));
         while (true) {
             faults.at(Edge.INCOMING_PREPARED);
             HandoverMessages.sendStep(channel, Section.PREPARED, generation());

@@ -75,7 +75,7 @@ final class OutgoingHandover {
     private void handOver() throws HandoverException {
         Outgoing description = describe();
         // Like the new owner, and meanwhile: an owner that has never let go of a lane would do it interpreted.
-        Rehearsal.run(options.rehearsals());
+        Rehearsal.run(options.rehearsals(), () -> peer.hasEnded(0));
         HandoverMessages.awaitStep(channel, Section.PREPARED, generation, options.timeoutMs());
         faults.at(Edge.OUTGOING_PREPARED);
         options.controlPlane().freeze();

@@ -6,6 +6,7 @@ import dev.baton.tap.TapQueue;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BooleanSupplier;
 
 /**
  * A handover rehearsed on rings of one's own, again and again, so that everything which happens in a real one has been
@@ -55,14 +56,18 @@ final class Rehearsal implements AutoCloseable {
         sides[0].lanes.forEach(sides[0].agent::add);
     }
 
-    /** Rehearses so often, or until it takes too long. */
-    static void run(int rounds) {
+    /**
+     * Rehearses so often, or until it takes too long.
+     *
+     * @param inVain asked before each round: what is rehearsed will not take place
+     */
+    static void run(int rounds, BooleanSupplier inVain) {
         if (rounds == 0) {
             return;
         }
         long deadlineNs = System.nanoTime() + LIMIT_NS;
         try (Rehearsal rehearsal = new Rehearsal()) {
-            for (int round = 0; round < rounds && System.nanoTime() < deadlineNs; round++) {
+            for (int round = 0; round < rounds && System.nanoTime() < deadlineNs && !inVain.getAsBoolean(); round++) {
                 rehearsal.traffic(rehearsal.sides[round % 2].agent, 1 + round * 7 % MAX_FRAMES);
                 Side from = rehearsal.sides[round % 2];
                 Side to = rehearsal.sides[1 - round % 2];

@@ -109,7 +109,7 @@ public final class Standby implements AutoCloseable {
     private void prepare() throws HandoverException {
         learn();
         fence.narrow(incoming.formerThreads());
-        Rehearsal.run(options.rehearsals());
+        Rehearsal.run(options.rehearsals(), () -> fence.hasEnded(0));
         DressRehearsal.run(options.rehearsals() / REHEARSALS_RATIO, options);
         options.faults().at(Edge.STANDBY_READY);
         HandoverMessages.sendStep(channel, Section.STANDBY, incoming.generation());
@@ -174,7 +174,9 @@ public final class Standby implements AutoCloseable {
         if (silent && fence.hasEnded(Fence.DEATH_TIMEOUT_MS)) {
             return seize();
         }
-        HandoverMessages.refuse(channel, problem);
+        if (problem.kind() != HandoverError.CLOSED) {
+            HandoverMessages.refuse(channel, problem);
+        }
         throw problem;
     }
 
@@ -212,7 +214,7 @@ public final class Standby implements AutoCloseable {
 
     /** Ends {@link #await} with an exception; any thread. */
     public void stop() {
-        channel.close();
+        channel.interrupt();
     }
 
     @Override

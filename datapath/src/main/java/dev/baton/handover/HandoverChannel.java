@@ -280,6 +280,15 @@ public final class HandoverChannel implements AutoCloseable {
         }
     }
 
+    /** Ends calls that wait or will wait, as {@link #close} does, but leaves the socket; any thread, at any time. */
+    public void interrupt() {
+        try {
+            wakeUp.signal();
+        } catch (IllegalStateException e) {
+            // Closed meanwhile: nobody waits.
+        }
+    }
+
     /** Ends calls that wait, and closes the socket. What the peer has not read yet, it still can. */
     @Override
     public void close() {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.FileIo;
+import dev.baton.ffi.Poll;
 import dev.baton.ffi.UnixSocket;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -117,6 +118,20 @@ class HandoverChannelTest {
                 }
             });
             assertThat(failure).hasMessage("section claim: the peer did not read it in time");
+        }
+    }
+
+    /** A wait that begins later ends as well, and so does an epoll over the channel's input. */
+    @Test
+    void anInterruptEndsAWaitThatIsYetToCome() throws HandoverException {
+        try (Channels channels = Channels.agreed(1)) {
+            channels.incoming.interrupt();
+            assertThat(Poll.await(channels.incoming.inputFd(), Poll.IN, 0)).isNotZero();
+            assertThat(catchThrowableOfType(HandoverException.class,
+                () -> channels.incoming.receive(60_000, Section.CLAIM).close()).kind())
+                .isEqualTo(HandoverError.CLOSED);
+            channels.incoming.close();
+            channels.incoming.interrupt();
         }
     }
 
