@@ -10,5 +10,6 @@ module dev.baton.bench {
     requires jmh.core;
     requires static org.jspecify;
 
+    opens dev.baton.bench.compare to info.picocli;
     opens dev.baton.bench.handover to info.picocli;
 }

@@ -6,6 +6,7 @@ module dev.baton.tools {
     requires HdrHistogram;
     requires static org.jspecify;
 
+    exports dev.baton.tools.control to dev.baton.bench;
     exports dev.baton.tools.json to dev.baton.bench;
     exports dev.baton.tools.traffic to dev.baton.bench;
 

@@ -5,13 +5,14 @@ import org.agrona.concurrent.status.AtomicCounter;
 
 /** The counters of one agent, written by its own thread. */
 final class AgentCounters {
-    static final List<String> KEYS = List.of("duty-cycles", "busy-cycles", "frames", "sleeps", "max-cycle-ns",
+    static final List<String> KEYS = List.of("duty-cycles", "busy-cycles", "busy-ns", "frames", "sleeps", "max-cycle-ns",
         "alive-ns", "errors");
 
     private final Counters counters;
     private final int agent;
     private final AtomicCounter dutyCycles;
     private final AtomicCounter busyCycles;
+    private final AtomicCounter busyNs;
     private final AtomicCounter frames;
     private final AtomicCounter sleeps;
     private final AtomicCounter maxCycleNs;
@@ -25,11 +26,12 @@ final class AgentCounters {
         List<AtomicCounter> all = counters.allocate(KEYS.stream().map(key -> prefix + key).toList());
         dutyCycles = all.get(0);
         busyCycles = all.get(1);
-        frames = all.get(2);
-        sleeps = all.get(3);
-        maxCycleNs = all.get(4);
-        aliveNs = all.get(5);
-        errors = all.get(6);
+        busyNs = all.get(2);
+        frames = all.get(3);
+        sleeps = all.get(4);
+        maxCycleNs = all.get(5);
+        aliveNs = all.get(6);
+        errors = all.get(7);
     }
 
     /** The calling thread is the agent's. */
@@ -42,6 +44,7 @@ final class AgentCounters {
         dutyCycles.getAndAddRelease(1);
         if (workCount > 0) {
             busyCycles.getAndAddRelease(1);
+            busyNs.getAndAddRelease(cycleNs);
             frames.getAndAddRelease(workCount);
         }
         // Without a branch: one that is taken a few times a day would be left out by the compiler, and then missed.

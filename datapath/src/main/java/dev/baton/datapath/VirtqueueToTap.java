@@ -41,8 +41,7 @@ final class VirtqueueToTap implements Transfer {
         blocked = false;
         while (taken < count) {
             int length = burst.lengthBytes(taken) - VirtioNetHeader.LENGTH;
-            long result = target.writev(burst.segments().address(burst.firstSegment(taken)),
-                burst.segmentCount(taken));
+            long result = write(burst, taken);
             if (result > 0) {
                 written++;
                 writtenBytes += length;
@@ -64,6 +63,14 @@ final class VirtqueueToTap implements Transfer {
         }
         source.publish(queue);
         return taken;
+    }
+
+    /** Most frames are one segment, which is cheaper to give without a list. */
+    private long write(ChainBurst burst, int chain) {
+        int segment = burst.firstSegment(chain);
+        int count = burst.segmentCount(chain);
+        return count == 1 ? target.write(burst.segmentBase(segment), burst.segmentLength(segment))
+            : target.writev(burst.segments().address(segment), count);
     }
 
     @Override

@@ -77,6 +77,7 @@ final class StatDocument {
         agent.put("frames", stats.frames());
         agent.put("dutyCycles", stats.dutyCycles());
         agent.put("busyCycles", stats.busyCycles());
+        agent.put("busyNs", stats.busyNs());
         agent.put("sleeps", stats.sleeps());
         agent.put("maxCycleNs", stats.maxCycleNs());
         agent.put("aliveNs", stats.aliveNs());

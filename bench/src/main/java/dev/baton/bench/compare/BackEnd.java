@@ -1,0 +1,17 @@
+package dev.baton.bench.compare;
+
+/** What is compared: a datapath between the client's ports, or one of them and a TAP. */
+interface BackEnd extends AutoCloseable {
+    /** Sets it going; the client is attached. */
+    void forward();
+
+    /** What its work has cost so far. */
+    Cost cost();
+
+    void pause();
+
+    void resume();
+
+    @Override
+    void close();
+}

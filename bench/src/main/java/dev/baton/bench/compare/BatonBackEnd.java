@@ -1,0 +1,82 @@
+package dev.baton.bench.compare;
+
+import dev.baton.datapath.AgentStats;
+import dev.baton.datapath.CountersSnapshot;
+import dev.baton.tools.control.ControlClient;
+import dev.baton.tools.control.ControlReply;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Pattern;
+
+/** {@code baton run}, as a user starts it. */
+final class BatonBackEnd implements BackEnd {
+    private static final Pattern READY = Pattern.compile("baton: ready");
+
+    private final Program program;
+    private final Path control;
+
+    private BatonBackEnd(Program program, Path control) {
+        this.program = program;
+        this.control = control;
+    }
+
+    /**
+     * Starts it.
+     *
+     * @param launcher the {@code baton} script of a checkout
+     * @param name     what its sockets and interfaces are called
+     */
+    static BatonBackEnd start(Path launcher, String name, Bench bench, Scene scene, int cpu) {
+        Path control = bench.socket(name + "-control", 0);
+        List<String> command = new ArrayList<>(List.of(launcher.toString(), "run", "--control",
+            control.toString(), "--cpus", String.valueOf(cpu), "--idle", "busy"));
+        for (int i = 0; i < scene.clientPorts(); i++) {
+            command.addAll(List.of("--port", "vhost-user:vm" + i + ",path=" + bench.socket(name, i)));
+        }
+        if (scene.tap()) {
+            command.addAll(List.of("--port", "tap:" + name + ",netns=" + bench.namespacePath()));
+        }
+        command.addAll(List.of("--wire", "vm0=" + (scene.tap() ? name : "vm1")));
+        Program program = Program.start(name, cpu, command);
+        try {
+            program.await(READY, 0, 120);
+        } catch (CompareFailure e) {
+            program.close();
+            throw e;
+        }
+        return new BatonBackEnd(program, control);
+    }
+
+    @Override
+    public void forward() {
+        // It does from the start.
+    }
+
+    @Override
+    public Cost cost() {
+        try (ControlClient client = ControlClient.connect(control); ControlReply reply = client.ask("counters")) {
+            List<AgentStats> agents = CountersSnapshot.read(reply.descriptors().getFirst()).agents();
+            return new Cost(agents.stream().mapToLong(AgentStats::busyNs).sum(),
+                agents.stream().mapToLong(AgentStats::frames).sum());
+        } catch (IOException e) {
+            throw new CompareFailure("Baton does not answer: " + e.getMessage(), e);
+        }
+    }
+
+    @Override
+    public void pause() {
+        program.pause();
+    }
+
+    @Override
+    public void resume() {
+        program.resume();
+    }
+
+    @Override
+    public void close() {
+        program.close();
+    }
+}

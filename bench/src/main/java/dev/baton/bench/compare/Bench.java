@@ -1,0 +1,81 @@
+package dev.baton.bench.compare;
+
+import dev.baton.ffi.Fd;
+import dev.baton.ffi.NetworkNamespace;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+
+/** Where a run has its sockets and its network namespace; removed at its end. */
+final class Bench implements AutoCloseable {
+    private final Path folder;
+    private final Fd namespace = NetworkNamespace.create();
+
+    private Bench(Path folder) {
+        this.folder = folder;
+    }
+
+    static Bench create() {
+        try {
+            Bench bench = new Bench(Files.createTempDirectory("baton-compare"));
+            bench.inNamespace(() -> write(Path.of("/proc/sys/net/ipv6/conf/default/disable_ipv6"), "1"));
+            return bench;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static Path write(Path path, String text) {
+        try {
+            return Files.writeString(path, text);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    Path socket(String name, int index) {
+        return folder.resolve(name + index);
+    }
+
+    /** The namespace that the TAPs are in, for another process. */
+    String namespacePath() {
+        return "/proc/" + ProcessHandle.current().pid() + "/fd/" + namespace.value();
+    }
+
+    /** What runs a command in that namespace. */
+    List<String> insideNamespace() {
+        return List.of("nsenter", "--net=" + namespacePath());
+    }
+
+    /** Frames that the kernel has received from a TAP. */
+    long received(String tap) {
+        return inNamespace(() -> {
+            try (Stream<String> lines = Files.lines(Path.of("/proc/thread-self/net/dev"))) {
+                String line = lines.filter(each -> each.strip().startsWith(tap + ":")).findFirst().orElseThrow(() ->
+                    new CompareFailure("there is no interface " + tap));
+                return Long.parseLong(line.substring(line.indexOf(':') + 1).strip().split("\\s+")[1]);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
+    }
+
+    private <T> T inNamespace(Supplier<T> action) {
+        return NetworkNamespace.call(namespace, action);
+    }
+
+    @Override
+    public void close() {
+        namespace.close();
+        try (Stream<Path> files = Files.walk(folder)) {
+            files.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

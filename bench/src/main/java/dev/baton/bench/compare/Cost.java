@@ -1,0 +1,15 @@
+package dev.baton.bench.compare;
+
+/**
+ * What a back end's work on frames has cost its core: counted in the same way on both sides, over the rounds that moved
+ * a frame.
+ *
+ * @param ns     nanoseconds of such rounds
+ * @param frames frames that they moved
+ */
+record Cost(double ns, long frames) {
+    /** What a frame has cost since then, ns. */
+    double perFrameSince(Cost then) {
+        return frames == then.frames ? Double.NaN : (ns - then.ns) / (frames - then.frames);
+    }
+}

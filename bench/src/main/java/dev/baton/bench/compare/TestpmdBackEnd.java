@@ -1,0 +1,50 @@
+package dev.baton.bench.compare;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** DPDK's vhost, and its TAP driver, between which testpmd forwards. */
+final class TestpmdBackEnd implements BackEnd {
+    private final Testpmd testpmd;
+
+    private TestpmdBackEnd(Testpmd testpmd) {
+        this.testpmd = testpmd;
+    }
+
+    static TestpmdBackEnd start(String name, Bench bench, Scene scene, int cpu) {
+        List<String> vdevs = new ArrayList<>();
+        for (int i = 0; i < scene.clientPorts(); i++) {
+            vdevs.add("net_vhost" + i + ",iface=" + bench.socket(name, i) + ",queues=1");
+        }
+        if (scene.tap()) {
+            vdevs.add("net_tap0,iface=" + name);
+        }
+        return new TestpmdBackEnd(Testpmd.start(scene.tap() ? bench.insideNamespace() : List.of(), name, cpu, vdevs,
+            List.of("--forward-mode=io")));
+    }
+
+    @Override
+    public void forward() {
+        testpmd.command("start");
+    }
+
+    @Override
+    public Cost cost() {
+        return testpmd.cost();
+    }
+
+    @Override
+    public void pause() {
+        testpmd.pause();
+    }
+
+    @Override
+    public void resume() {
+        testpmd.resume();
+    }
+
+    @Override
+    public void close() {
+        testpmd.close();
+    }
+}
