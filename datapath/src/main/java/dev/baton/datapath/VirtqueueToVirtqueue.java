@@ -22,11 +22,7 @@ final class VirtqueueToVirtqueue implements Transfer {
     private final VirtqueueEnd source;
     private final VirtqueueEnd target;
     private final ReceiveWindow window;
-    private final long[] headers = new long[BURST];
     private boolean starved;
-    /** Never read: the compiler does not know, and does the loads that it stands for. */
-    @SuppressWarnings("UnusedVariable")
-    private long touched;
 
     private int delivered;
     private long deliveredBytes;
@@ -63,12 +59,11 @@ final class VirtqueueToVirtqueue implements Transfer {
         delivered = 0;
         deliveredBytes = 0;
         starved = false;
-        readHeaders(burst, count);
         while (taken < count) {
             int length = burst.lengthBytes(taken);
             if (length < VirtioNetHeader.LENGTH + ETHERNET_HEADER) {
                 source.counters().rxDrop(DropReason.RUNT, 1);
-            } else if (deliver(targetQueue, burst, taken, length)) {
+            } else if (deliver(targetQueue, burst.segments(), burst.firstSegment(taken), length)) {
                 received++;
                 receivedBytes += length - VirtioNetHeader.LENGTH;
             } else {
@@ -89,23 +84,8 @@ final class VirtqueueToVirtqueue implements Transfer {
         return taken;
     }
 
-    /**
-     * Reads all headers before the first copy, and touches the frames behind them: loads that do not wait for each other,
-     * so the misses on what the sender's core has written overlap.
-     */
-    private void readHeaders(ChainBurst burst, int count) {
-        IovecArray from = burst.segments();
-        long read = 0;
-        for (int i = 0; i < count; i++) {
-            int segment = burst.firstSegment(i);
-            headers[i] = headerStart(from, segment);
-            read += RawMemory.getByte(from.base(segment) + from.length(segment) - 1);
-        }
-        touched = read;
-    }
-
     /** Delivers or drops one frame; false when the receiver has too few buffers at the moment. */
-    private boolean deliver(SplitVirtqueue targetQueue, ChainBurst burst, int chain, int length) {
+    private boolean deliver(SplitVirtqueue targetQueue, IovecArray from, int segment, int length) {
         boolean mergeable = target.mergeable();
         if (!window.offer(targetQueue, mergeable ? length : 1)) {
             return false;
@@ -117,7 +97,7 @@ final class VirtqueueToVirtqueue implements Transfer {
             target.counters().txDrop(DropReason.TOO_LONG, 1);
             return true;
         }
-        long header = headers[chain];
+        long header = headerStart(from, segment);
         int flags = (int) header & 0xff;
         int gsoType = (int) (header >>> (8 * VirtioNetHeader.GSO_TYPE_OFFSET)) & 0xff;
         if ((flags | gsoType) != 0) {
@@ -127,7 +107,7 @@ final class VirtqueueToVirtqueue implements Transfer {
                 return true;
             }
         }
-        copy(targetQueue, burst.segments(), burst.firstSegment(chain), length, header);
+        copy(targetQueue, from, segment, length, header);
         return true;
     }
 
