@@ -5,8 +5,8 @@ import org.agrona.concurrent.status.AtomicCounter;
 
 /** The counters of one agent, written by its own thread. */
 final class AgentCounters {
-    static final List<String> KEYS = List.of("duty-cycles", "busy-cycles", "busy-ns", "frames", "sleeps", "max-cycle-ns",
-        "alive-ns", "errors");
+    static final List<String> KEYS = List.of("duty-cycles", "busy-cycles", "busy-ns", "frames", "sleeps",
+        "max-cycle-ns", "alive-ns", "errors");
 
     private final Counters counters;
     private final int agent;

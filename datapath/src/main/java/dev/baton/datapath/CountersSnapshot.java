@@ -97,7 +97,7 @@ public record CountersSnapshot(Map<String, PortStats> ports, List<AgentStats> ag
     private static AgentStats agentStats(int index, int cpu, Map<String, Long> values) {
         return new AgentStats(index, cpu, values.getOrDefault("duty-cycles", 0L),
             values.getOrDefault("busy-cycles", 0L), values.getOrDefault("busy-ns", 0L),
-            values.getOrDefault("frames", 0L), values.getOrDefault("sleeps", 0L), values.getOrDefault("max-cycle-ns", 0L),
-            values.getOrDefault("alive-ns", 0L));
+            values.getOrDefault("frames", 0L), values.getOrDefault("sleeps", 0L),
+            values.getOrDefault("max-cycle-ns", 0L), values.getOrDefault("alive-ns", 0L));
     }
 }

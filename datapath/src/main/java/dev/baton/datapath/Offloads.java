@@ -25,12 +25,29 @@ final class Offloads {
     private static final int[] BITS = {CSUM, TSO4, TSO6, ECN, USO4, USO6};
     private static final int[] TUN = {TunTap.TUN_F_CSUM, TunTap.TUN_F_TSO4, TunTap.TUN_F_TSO6, TunTap.TUN_F_TSO_ECN,
         TunTap.TUN_F_USO4, TunTap.TUN_F_USO6};
+    /** An Ethernet header, behind the virtio-net header. */
+    static final int SHORTEST_FRAME = VirtioNetHeader.LENGTH + 14;
+
+    /** Of the first 8 bytes of a header, flags and type: 0 where a frame asks for nothing. */
+    private static final long ASKED = 0xffL | 0xffL << (8 * VirtioNetHeader.GSO_TYPE_OFFSET);
+    /** Of the header's flags a sender may set NEEDS_CSUM alone (virtio 1.2, 5.1.6.2). */
+    private static final long SENDER_FLAGS = ~0xffL | VirtioNetHeader.NEEDS_CSUM;
     private static final long[] GUEST = {Features.GUEST_CSUM, Features.GUEST_TSO4, Features.GUEST_TSO6,
         Features.GUEST_ECN, Features.GUEST_USO4, Features.GUEST_USO6};
     private static final long[] HOST = {Features.CSUM, Features.HOST_TSO4, Features.HOST_TSO6,
         Features.HOST_ECN, Features.HOST_USO, Features.HOST_USO};
 
     private Offloads() {
+    }
+
+    /** Whether a frame whose header begins with these 8 bytes asks for an offload, or sets a flag. */
+    static boolean asked(long header) {
+        return (header & ASKED) != 0;
+    }
+
+    /** These 8 bytes without the flags that a sender may not set. */
+    static long sent(long header) {
+        return header & SENDER_FLAGS;
     }
 
     /** The set that a TAP's TUN_F flags stand for. */

@@ -82,6 +82,25 @@ final class ReceiveWindow {
         return chains.segmentCount(next);
     }
 
+    /** Chains from the next on. */
+    int chains() {
+        return count - next;
+    }
+
+    /** Address of the chain {@code ahead} after the next, if it is one segment that holds so many bytes; else 0. */
+    long plainPlace(int ahead, int lengthBytes) {
+        int chain = next + ahead;
+        return chains.segmentCount(chain) == 1 && chains.lengthBytes(chain) >= lengthBytes
+            ? segments.base(chains.firstSegment(chain)) : 0;
+    }
+
+    /** Completes the next chain with a frame that lies in it, its header too. */
+    void usePlain(SplitVirtqueue queue, int lengthBytes) {
+        queue.use(chains.head(next), lengthBytes);
+        bytesLeft -= chains.lengthBytes(next);
+        next++;
+    }
+
     /** Bytes of all chains in the window. */
     long bytesLeft() {
         return bytesLeft;

@@ -15,13 +15,10 @@ import java.util.List;
  * the frames stay in the sender's virtqueue; when it has no running queue they are dropped.
  */
 final class VirtqueueToVirtqueue implements Transfer {
-    private static final int ETHERNET_HEADER = 14;
-    /** Of the header's flags a sender may set NEEDS_CSUM alone (virtio 1.2, 5.1.6.2). */
-    private static final long SENDER_FLAGS = ~0xffL | VirtioNetHeader.NEEDS_CSUM;
-
     private final VirtqueueEnd source;
     private final VirtqueueEnd target;
     private final ReceiveWindow window;
+    private final PlainRun run = new PlainRun();
     private boolean starved;
 
     private int delivered;
@@ -60,8 +57,22 @@ final class VirtqueueToVirtqueue implements Transfer {
         deliveredBytes = 0;
         starved = false;
         while (taken < count) {
+            if (window.offer(targetQueue, 1)) {
+                int plain = run.copy(burst, taken, window);
+                for (int last = taken + plain; taken < last; taken++) {
+                    window.usePlain(targetQueue, burst.lengthBytes(taken));
+                    sourceQueue.use(burst.head(taken), 0);
+                }
+                delivered += plain;
+                deliveredBytes += run.bytes();
+                received += plain;
+                receivedBytes += run.bytes();
+                if (taken == count) {
+                    break;
+                }
+            }
             int length = burst.lengthBytes(taken);
-            if (length < VirtioNetHeader.LENGTH + ETHERNET_HEADER) {
+            if (length < Offloads.SHORTEST_FRAME) {
                 source.counters().rxDrop(DropReason.RUNT, 1);
             } else if (deliver(targetQueue, burst.segments(), burst.firstSegment(taken), length)) {
                 received++;
@@ -98,10 +109,9 @@ final class VirtqueueToVirtqueue implements Transfer {
             return true;
         }
         long header = headerStart(from, segment);
-        int flags = (int) header & 0xff;
-        int gsoType = (int) (header >>> (8 * VirtioNetHeader.GSO_TYPE_OFFSET)) & 0xff;
-        if ((flags | gsoType) != 0) {
-            DropReason refused = Offloads.refusal(flags, gsoType, source.features(), target.features());
+        if (Offloads.asked(header)) {
+            DropReason refused = Offloads.refusal((int) header & 0xff,
+                (int) (header >>> (8 * VirtioNetHeader.GSO_TYPE_OFFSET)) & 0xff, source.features(), target.features());
             if (refused != null) {
                 target.counters().txDrop(refused, 1);
                 return true;
@@ -120,7 +130,7 @@ final class VirtqueueToVirtqueue implements Transfer {
         } else {
             SegmentCopy.copy(from, segment, to, targetSegment, length);
         }
-        restoreHeader(to, targetSegment, header & SENDER_FLAGS);
+        restoreHeader(to, targetSegment, Offloads.sent(header));
         window.use(targetQueue, length);
         delivered++;
         deliveredBytes += length - VirtioNetHeader.LENGTH;

@@ -16,9 +16,9 @@ import picocli.CommandLine.ParameterException;
 
 /** {@code bench/compare}: see docs/performance.md. */
 @Command(name = "bench/compare", sortOptions = false, usageHelpAutoWidth = true,
-    description = {"Measures Baton and DPDK's testpmd in turn, behind the same client: a testpmd with virtio-user "
-        + "ports on CPU 0. Both back ends run on CPU 1; whose turn it is not is stopped. Needs root, 2 CPUs, "
-        + "dpdk-testpmd and 192 free hugepages of 2 MiB.", ""},
+    description = {"Measures Baton and DPDK's testpmd in turn, behind the same client: a testpmd with virtio-user.",
+        "The client runs on CPU 0, both back ends on CPU 1; whose turn it is not is stopped.",
+        "Needs root, 2 CPUs, dpdk-testpmd and 192 free hugepages of 2 MiB.", ""},
     footer = {"", "Exit status: 0; 1 when it failed; 2 usage."})
 public final class CompareBench implements Callable<Integer> {
     @Option(names = "--launcher", hidden = true, required = true)

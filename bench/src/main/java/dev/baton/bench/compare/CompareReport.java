@@ -34,7 +34,8 @@ final class CompareReport {
     }
 
     private static String line(String name, Comparison comparison, ToDoubleFunction<Sample> what, double unit) {
-        return row(name, text(Spread.of(comparison.baton(), what), unit), text(Spread.of(comparison.peer(), what), unit),
+        return row(name, text(Spread.of(comparison.baton(), what), unit),
+            text(Spread.of(comparison.peer(), what), unit),
             String.format(Locale.ROOT, "%.2f", comparison.ratio(what)), text(comparison.ratios(what), 1));
     }
 

@@ -49,8 +49,8 @@ final class Program implements AutoCloseable {
     }
 
     /**
-     * Gives the session of a process the first priority: where sched_autogroup is on, nice values count inside a session
-     * alone. Without the right to it there is no change.
+     * Gives the session of a process the first priority: where sched_autogroup is on, nice values count inside a
+     * session alone. Without the right to it there is no change.
      *
      * @param process its id, or "self"
      */

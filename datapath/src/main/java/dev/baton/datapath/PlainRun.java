@@ -1,0 +1,66 @@
+package dev.baton.datapath;
+
+import dev.baton.ffi.IovecArray;
+import dev.baton.ffi.RawMemory;
+import dev.baton.virtqueue.ChainBurst;
+import dev.baton.virtqueue.VirtioNetHeader;
+
+/**
+ * A run of frames that are what most frames are: one segment here and there, and no offload asked for. They are
+ * copied in stages, in each of which nothing waits for anything else, so that the cache misses of the run overlap. In
+ * the copies' stage there is little but copies: a core lets only so many stores wait for their lines.
+ *
+ * <p>Nothing is used before all is copied: where memory is cut short in the middle, both virtqueues are as they were.
+ */
+final class PlainRun {
+    private final long[] sources = new long[Transfer.BURST];
+    private final long[] places = new long[Transfer.BURST];
+    private final long[] headers = new long[Transfer.BURST];
+    private long bytes;
+
+    /**
+     * Copies the frames of the burst from {@code from} on, up to the first that is another, or finds no room.
+     *
+     * @param window offers chains, as many as there are
+     * @return how many; the caller uses their chains
+     */
+    int copy(ChainBurst burst, int from, ReceiveWindow window) {
+        int run = plan(burst, from, Math.min(burst.count() - from, window.chains()), window);
+        long copied = 0;
+        for (int i = 0; i < run; i++) {
+            int length = burst.lengthBytes(from + i);
+            RawMemory.copy(sources[i], places[i], length);
+            RawMemory.putLong(places[i], headers[i]);
+            RawMemory.putShort(places[i] + VirtioNetHeader.NUM_BUFFERS_OFFSET, (short) 1);
+            copied += length;
+        }
+        bytes = copied - (long) run * VirtioNetHeader.LENGTH;
+        return run;
+    }
+
+    private int plan(ChainBurst burst, int from, int limit, ReceiveWindow window) {
+        IovecArray segments = burst.segments();
+        for (int i = 0; i < limit; i++) {
+            int chain = from + i;
+            int length = burst.lengthBytes(chain);
+            long place = window.plainPlace(i, length);
+            if (place == 0 || burst.segmentCount(chain) != 1 || length < Offloads.SHORTEST_FRAME) {
+                return i;
+            }
+            long source = segments.base(burst.firstSegment(chain));
+            long header = RawMemory.getLong(source);
+            if (Offloads.asked(header)) {
+                return i;
+            }
+            sources[i] = source;
+            places[i] = place;
+            headers[i] = Offloads.sent(header);
+        }
+        return limit;
+    }
+
+    /** Bytes of the frames that the last call copied, without their headers. */
+    long bytes() {
+        return bytes;
+    }
+}
