@@ -9,6 +9,8 @@ import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** Where a run has its sockets and its network namespace; removed at its end. */
@@ -54,15 +56,18 @@ final class Bench implements AutoCloseable {
 
     /** Frames that the kernel has received from a TAP. */
     long received(String tap) {
-        return inNamespace(() -> {
-            try (Stream<String> lines = Files.lines(Path.of("/proc/thread-self/net/dev"))) {
-                String line = lines.filter(each -> each.strip().startsWith(tap + ":")).findFirst().orElseThrow(() ->
-                    new CompareFailure("there is no interface " + tap));
-                return Long.parseLong(line.substring(line.indexOf(':') + 1).strip().split("\\s+")[1]);
+        String interfaces = inNamespace(() -> {
+            try {
+                return Files.readString(Path.of("/proc/thread-self/net/dev"));
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
         });
+        Matcher bytesAndFrames = Pattern.compile(Pattern.quote(tap) + ":\\s*\\d+\\s+(\\d+)").matcher(interfaces);
+        if (!bytesAndFrames.find()) {
+            throw new CompareFailure("there is no interface " + tap);
+        }
+        return Long.parseLong(bytesAndFrames.group(1));
     }
 
     private <T> T inNamespace(Supplier<T> action) {
