@@ -1,5 +1,6 @@
 package dev.baton.bench.compare;
 
+import dev.baton.bench.BenchFailure;
 import dev.baton.datapath.AgentStats;
 import dev.baton.datapath.CountersSnapshot;
 import dev.baton.tools.control.ControlClient;
@@ -39,10 +40,10 @@ final class BatonBackEnd implements BackEnd {
             command.addAll(List.of("--port", "tap:" + name + ",netns=" + bench.namespacePath()));
         }
         command.addAll(List.of("--wire", "vm0=" + (scene.tap() ? name : "vm1")));
-        Program program = Program.start(name, cpu, command);
+        Program program = bench.start(name, cpu, command);
         try {
             program.await(READY, 0, 120);
-        } catch (CompareFailure e) {
+        } catch (BenchFailure e) {
             program.close();
             throw e;
         }
@@ -61,7 +62,7 @@ final class BatonBackEnd implements BackEnd {
             return new Cost(agents.stream().mapToLong(AgentStats::busyNs).sum(),
                 agents.stream().mapToLong(AgentStats::frames).sum());
         } catch (IOException e) {
-            throw new CompareFailure("Baton does not answer: " + e.getMessage(), e);
+            throw new BenchFailure("Baton does not answer: " + e.getMessage(), e);
         }
     }
 

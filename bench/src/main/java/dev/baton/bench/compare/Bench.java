@@ -1,5 +1,6 @@
 package dev.baton.bench.compare;
 
+import dev.baton.bench.BenchFailure;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.NetworkNamespace;
 import java.io.IOException;
@@ -8,15 +9,18 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** Where a run has its sockets and its network namespace; removed at its end. */
+/** Where a run has its programs, sockets and network namespace; gone at its end, and when the JVM is told to end. */
 final class Bench implements AutoCloseable {
     private final Path folder;
     private final Fd namespace = NetworkNamespace.create();
+    private final List<Program> programs = new CopyOnWriteArrayList<>();
+    private final Thread hook = new Thread(this::remove, "cleanup");
 
     private Bench(Path folder) {
         this.folder = folder;
@@ -25,6 +29,7 @@ final class Bench implements AutoCloseable {
     static Bench create() {
         try {
             Bench bench = new Bench(Files.createTempDirectory("baton-compare"));
+            Runtime.getRuntime().addShutdownHook(bench.hook);
             bench.inNamespace(() -> write(Path.of("/proc/sys/net/ipv6/conf/default/disable_ipv6"), "1"));
             return bench;
         } catch (IOException e) {
@@ -38,6 +43,13 @@ final class Bench implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Starts a program on a CPU, which ends with the run at the latest. */
+    Program start(String name, int cpu, List<String> command) {
+        Program program = Program.start(name, cpu, command);
+        programs.add(program);
+        return program;
     }
 
     Path socket(String name, int index) {
@@ -65,7 +77,7 @@ final class Bench implements AutoCloseable {
         });
         Matcher bytesAndFrames = Pattern.compile(Pattern.quote(tap) + ":\\s*\\d+\\s+(\\d+)").matcher(interfaces);
         if (!bytesAndFrames.find()) {
-            throw new CompareFailure("there is no interface " + tap);
+            throw new BenchFailure("there is no interface " + tap);
         }
         return Long.parseLong(bytesAndFrames.group(1));
     }
@@ -74,13 +86,19 @@ final class Bench implements AutoCloseable {
         return NetworkNamespace.call(namespace, action);
     }
 
-    @Override
-    public void close() {
+    private void remove() {
+        programs.forEach(Program::close);
         namespace.close();
         try (Stream<Path> files = Files.walk(folder)) {
             files.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    @Override
+    public void close() {
+        Runtime.getRuntime().removeShutdownHook(hook);
+        remove();
     }
 }

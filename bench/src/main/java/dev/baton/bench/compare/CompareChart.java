@@ -68,10 +68,6 @@ final class CompareChart {
     private void bar(double y, String colour, Comparison comparison, ToDoubleFunction<Sample> what) {
         double ratio = comparison.ratio(what);
         Spread pairs = comparison.ratios(what);
-        if (Double.isNaN(ratio)) {
-            text(LEFT + 4, y + BAR - 2, "start", "not counted");
-            return;
-        }
         add("<rect x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>%n", LEFT, y, x(ratio) - LEFT, BAR,
             colour);
         line(x(pairs.min()), y + BAR / 2.0, x(pairs.max()), y + BAR / 2.0, "#222222");

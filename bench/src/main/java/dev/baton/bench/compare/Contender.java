@@ -1,5 +1,6 @@
 package dev.baton.bench.compare;
 
+import dev.baton.bench.BenchFailure;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,11 +42,12 @@ final class Contender implements AutoCloseable {
                 vdevs.add("net_virtio_user" + i + ",path=" + bench.socket(name, i)
                     + ",queues=1,queue_size=1024,mrg_rxbuf=1,in_order=1,packed_vq=0");
             }
-            Testpmd client = Testpmd.start(List.of(), "client-" + name, CLIENT_CPU, vdevs, scene.clientOptions());
+            Testpmd client = Testpmd.start(bench, List.of(), "client-" + name, CLIENT_CPU, vdevs,
+                scene.clientOptions());
             backEnd.forward();
             return new Contender(scene, backEnd, client,
                 scene.tap() ? () -> bench.received(name) : client::received);
-        } catch (CompareFailure e) {
+        } catch (BenchFailure e) {
             backEnd.close();
             throw e;
         }
@@ -79,7 +81,7 @@ final class Contender implements AutoCloseable {
             TimeUnit.MILLISECONDS.sleep(ms);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new CompareFailure("interrupted", e);
+            throw new BenchFailure("interrupted", e);
         }
     }
 

@@ -1,5 +1,7 @@
 package dev.baton.bench.compare;
 
+import dev.baton.bench.BenchFailure;
+
 /**
  * What a back end's work on frames has cost its core: counted in the same way on both sides, over the rounds that moved
  * a frame.
@@ -10,6 +12,9 @@ package dev.baton.bench.compare;
 record Cost(double ns, long frames) {
     /** What a frame has cost since then, ns. */
     double perFrameSince(Cost then) {
-        return frames == then.frames ? Double.NaN : (ns - then.ns) / (frames - then.frames);
+        if (frames == then.frames) {
+            throw new BenchFailure("no frame was moved in a whole window");
+        }
+        return (ns - then.ns) / (frames - then.frames);
     }
 }

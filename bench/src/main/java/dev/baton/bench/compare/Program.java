@@ -1,5 +1,6 @@
 package dev.baton.bench.compare;
 
+import dev.baton.bench.BenchFailure;
 import dev.baton.ffi.PidFd;
 import dev.baton.ffi.SyscallException;
 import java.io.IOException;
@@ -44,7 +45,7 @@ final class Program implements AutoCloseable {
             prefer(String.valueOf(program.process.pid()));
             return program;
         } catch (IOException e) {
-            throw new CompareFailure("cannot start " + name + ": " + e.getMessage(), e);
+            throw new BenchFailure("cannot start " + name + ": " + e.getMessage(), e);
         }
     }
 
@@ -97,7 +98,7 @@ final class Program implements AutoCloseable {
             process.getOutputStream().write((line + "\n").getBytes(StandardCharsets.UTF_8));
             process.getOutputStream().flush();
         } catch (IOException e) {
-            throw new CompareFailure(name + " takes no input:\n" + tail(), e);
+            throw new BenchFailure(name + " takes no input:\n" + tail(), e);
         }
     }
 
@@ -120,13 +121,13 @@ final class Program implements AutoCloseable {
                 }
                 long leftMs = TimeUnit.NANOSECONDS.toMillis(deadlineNs - System.nanoTime());
                 if (ended || leftMs <= 0) {
-                    throw new CompareFailure(name + (ended ? " ended:\n" : " did not answer in time:\n") + tail());
+                    throw new BenchFailure(name + (ended ? " ended:\n" : " did not answer in time:\n") + tail());
                 }
                 try {
                     output.wait(leftMs);
                 } catch (InterruptedException e) {
                     Thread.currentThread().interrupt();
-                    throw new CompareFailure("interrupted", e);
+                    throw new BenchFailure("interrupted", e);
                 }
             }
         }
@@ -144,7 +145,7 @@ final class Program implements AutoCloseable {
             resume();
             send(line);
             process.waitFor(10, TimeUnit.SECONDS);
-        } catch (SyscallException | CompareFailure e) {
+        } catch (SyscallException | BenchFailure e) {
             // It has ended already.
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

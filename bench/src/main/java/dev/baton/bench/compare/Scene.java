@@ -54,10 +54,6 @@ enum Scene {
         return tap;
     }
 
-    int frameBytes() {
-        return frameBytes;
-    }
-
     /** What sets the client going. */
     String start() {
         return start;

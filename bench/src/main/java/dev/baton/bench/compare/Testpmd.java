@@ -1,5 +1,6 @@
 package dev.baton.bench.compare;
 
+import dev.baton.bench.BenchFailure;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -23,13 +24,15 @@ final class Testpmd implements AutoCloseable {
     /**
      * Starts testpmd and waits for its prompt.
      *
+     * @param bench   where it belongs
      * @param by      a command that runs it, such as nsenter; empty without
      * @param name    its own, also for DPDK's files
      * @param cpu     where all of its threads run
      * @param vdevs   its ports
      * @param options of testpmd itself
      */
-    static Testpmd start(List<String> by, String name, int cpu, List<String> vdevs, List<String> options) {
+    static Testpmd start(Bench bench, List<String> by, String name, int cpu, List<String> vdevs,
+                         List<String> options) {
         List<String> command = new ArrayList<>(by);
         command.addAll(List.of("stdbuf", "-oL", "dpdk-testpmd", "--lcores", "0@" + cpu + ",1@" + cpu, "--in-memory",
             "--single-file-segments", "--no-pci", "--no-telemetry", "-m", "128", "--file-prefix",
@@ -37,10 +40,10 @@ final class Testpmd implements AutoCloseable {
         vdevs.forEach(vdev -> command.addAll(List.of("--vdev", vdev)));
         command.addAll(List.of("--", "-i", "--total-num-mbufs=16384", "--record-core-cycles"));
         command.addAll(options);
-        Program program = Program.start(name, cpu, command);
+        Program program = bench.start(name, cpu, command);
         try {
             return new Testpmd(program);
-        } catch (CompareFailure e) {
+        } catch (BenchFailure e) {
             program.close();
             throw e;
         }
@@ -61,9 +64,13 @@ final class Testpmd implements AutoCloseable {
 
     /** What its bursts that moved frames have cost since it began to forward. */
     Cost cost() {
-        Matcher matcher = CYCLES.matcher(command("show fwd stats all"));
-        return matcher.find() ? new Cost(Long.parseLong(matcher.group(1)) * 1e3 / Long.parseLong(matcher.group(3)),
-            Long.parseLong(matcher.group(2))) : new Cost(0, 0);
+        String statistics = command("show fwd stats all");
+        Matcher matcher = CYCLES.matcher(statistics);
+        if (!matcher.find()) {
+            throw new BenchFailure("testpmd tells no core cycles:\n" + statistics);
+        }
+        return new Cost(Long.parseLong(matcher.group(1)) * 1e3 / Long.parseLong(matcher.group(3)),
+            Long.parseLong(matcher.group(2)));
     }
 
     void pause() {

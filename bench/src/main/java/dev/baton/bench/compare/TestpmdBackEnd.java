@@ -19,8 +19,8 @@ final class TestpmdBackEnd implements BackEnd {
         if (scene.tap()) {
             vdevs.add("net_tap0,iface=" + name);
         }
-        return new TestpmdBackEnd(Testpmd.start(scene.tap() ? bench.insideNamespace() : List.of(), name, cpu, vdevs,
-            List.of("--forward-mode=io")));
+        return new TestpmdBackEnd(Testpmd.start(bench, scene.tap() ? bench.insideNamespace() : List.of(), name, cpu,
+            vdevs, List.of("--forward-mode=io")));
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.baton.bench.handover;
 
+import dev.baton.bench.BenchFailure;
 import dev.baton.ffi.Mapping;
 import dev.baton.ffi.RawMemory;
 import dev.baton.ffi.Sched;

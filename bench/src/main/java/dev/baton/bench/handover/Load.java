@@ -1,5 +1,6 @@
 package dev.baton.bench.handover;
 
+import dev.baton.bench.BenchFailure;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.NetworkNamespace;
 import dev.baton.tools.traffic.FramePort;

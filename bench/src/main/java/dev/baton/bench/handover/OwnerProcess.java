@@ -1,5 +1,6 @@
 package dev.baton.bench.handover;
 
+import dev.baton.bench.BenchFailure;
 import dev.baton.tools.json.JsonReader;
 import java.io.BufferedReader;
 import java.io.IOException;
