@@ -21,6 +21,8 @@ final class VirtqueueToVirtqueue implements Transfer {
     private final PlainRun run = new PlainRun();
     private boolean starved;
 
+    private int received;
+    private long receivedBytes;
     private int delivered;
     private long deliveredBytes;
 
@@ -51,38 +53,16 @@ final class VirtqueueToVirtqueue implements Transfer {
 
     private int forward(SplitVirtqueue sourceQueue, SplitVirtqueue targetQueue, ChainBurst burst, int count) {
         int taken = 0;
-        int received = 0;
-        long receivedBytes = 0;
+        received = 0;
+        receivedBytes = 0;
         delivered = 0;
         deliveredBytes = 0;
         starved = false;
-        while (taken < count) {
-            if (window.offer(targetQueue, 1)) {
-                int plain = run.copy(burst, taken, window);
-                for (int last = taken + plain; taken < last; taken++) {
-                    window.usePlain(targetQueue, burst.lengthBytes(taken));
-                    sourceQueue.use(burst.head(taken), 0);
-                }
-                delivered += plain;
-                deliveredBytes += run.bytes();
-                received += plain;
-                receivedBytes += run.bytes();
-                if (taken == count) {
-                    break;
-                }
+        while (taken < count && !starved) {
+            taken += window.offer(targetQueue, 1) ? takePlain(sourceQueue, targetQueue, burst, taken) : 0;
+            if (taken < count && takeOther(sourceQueue, targetQueue, burst, taken)) {
+                taken++;
             }
-            int length = burst.lengthBytes(taken);
-            if (length < Offloads.SHORTEST_FRAME) {
-                source.counters().rxDrop(DropReason.RUNT, 1);
-            } else if (deliver(targetQueue, burst.segments(), burst.firstSegment(taken), length)) {
-                received++;
-                receivedBytes += length - VirtioNetHeader.LENGTH;
-            } else {
-                starved = true;
-                break;
-            }
-            sourceQueue.use(burst.head(taken), 0);
-            taken++;
         }
         if (delivered > 0) {
             target.counters().transmitted(delivered, deliveredBytes);
@@ -93,6 +73,36 @@ final class VirtqueueToVirtqueue implements Transfer {
         }
         source.publish(sourceQueue);
         return taken;
+    }
+
+    /** Takes a run of plain frames; returns how many. */
+    private int takePlain(SplitVirtqueue sourceQueue, SplitVirtqueue targetQueue, ChainBurst burst, int from) {
+        int count = run.copy(burst, from, window);
+        for (int i = from; i < from + count; i++) {
+            window.usePlain(targetQueue, burst.lengthBytes(i));
+            sourceQueue.use(burst.head(i), 0);
+        }
+        delivered += count;
+        deliveredBytes += run.bytes();
+        received += count;
+        receivedBytes += run.bytes();
+        return count;
+    }
+
+    /** Takes any frame; false when the receiver has too few buffers for it at the moment. */
+    private boolean takeOther(SplitVirtqueue sourceQueue, SplitVirtqueue targetQueue, ChainBurst burst, int chain) {
+        int length = burst.lengthBytes(chain);
+        if (length < Offloads.SHORTEST_FRAME) {
+            source.counters().rxDrop(DropReason.RUNT, 1);
+        } else if (deliver(targetQueue, burst.segments(), burst.firstSegment(chain), length)) {
+            received++;
+            receivedBytes += length - VirtioNetHeader.LENGTH;
+        } else {
+            starved = true;
+            return false;
+        }
+        sourceQueue.use(burst.head(chain), 0);
+        return true;
     }
 
     /** Delivers or drops one frame; false when the receiver has too few buffers at the moment. */

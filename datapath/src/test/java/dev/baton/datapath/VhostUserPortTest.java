@@ -18,6 +18,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -60,6 +62,36 @@ class VhostUserPortTest {
         assertThat(stats("a").rx().frames()).isEqualTo(5_000);
         assertThat(stats("b").tx().frames()).isEqualTo(5_000);
         assertThat(stats("b").tx().drops()).isZero();
+        assertThat(datapath.counters().agents()).anyMatch(agent -> agent.frames() > 0 && agent.busyNs() > 0);
+    }
+
+    /** VIRTIO_F_IN_ORDER (virtio 1.2, 2.7.9), whether a frame is plain, in pieces, too short or dropped. */
+    @Test
+    void chainsAreUsedInTheOrderInWhichTheyWereMadeAvailable() throws ProtocolException {
+        VhostUserPort a = port("a");
+        VhostUserPort b = port("b");
+        datapath.wire(a, b);
+        try (TestGuest one = TestGuest.connect(a.socketPath(), 1, TestGuest.FEATURES | Features.IN_ORDER);
+             TestGuest two = TestGuest.connect(b.socketPath(), 1, TestGuest.FEATURES | Features.IN_ORDER)) {
+            assertThat(one.features & two.features & Features.IN_ORDER).isNotZero();
+            SplitVirtqueueDriver driver = one.transmitq(0);
+            long frame = one.memory.allocate(4096, 64);
+            VirtioNetHeader.plain(frame);
+            List<Integer> available = new ArrayList<>();
+            for (int length : new int[] {60, 1, 100, 3000, 60, 2, 1514, 60}) {
+                available.add(driver.addReadable(one.memory.guestOf(frame), VirtioNetHeader.LENGTH + length));
+            }
+            driver.publish();
+            one.transmitKick(0).signal();
+            await(() -> stats("a").rx().frames() + stats("a").rx().drops() == available.size());
+            List<Integer> used = new ArrayList<>();
+            for (int head = driver.pollUsed(); head >= 0; head = driver.pollUsed()) {
+                used.add(head);
+            }
+            assertThat(used).isEqualTo(available);
+            assertThat(stats("a").rx().dropsByReason()).containsEntry("runt", 2L);
+            assertThat(stats("b").tx().frames()).isEqualTo(6);
+        }
     }
 
     private static void exchange(TestGuest from, TestGuest to, int pair, int count) {
