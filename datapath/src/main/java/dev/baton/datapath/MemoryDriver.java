@@ -126,6 +126,13 @@ public final class MemoryDriver implements AutoCloseable {
         if (slots < 0) {
             return false;
         }
+        fill(frame, offset, lengthBytes, slots);
+        submit(slots);
+        return true;
+    }
+
+    /** Copies a frame behind the header into the slots that were reserved. */
+    private void fill(byte[] frame, int offset, int lengthBytes, int slots) {
         int at = offset;
         int left = lengthBytes;
         for (int i = 0; i < slots; i++) {
@@ -135,6 +142,16 @@ public final class MemoryDriver implements AutoCloseable {
             at += chunk;
             left -= chunk;
         }
+    }
+
+    /** {@link #send(byte[], int, int)} with a virtio-net header of {@value VirtioNetHeader#LENGTH} bytes. */
+    boolean send(byte[] header, byte[] frame) {
+        int slots = reserve(frame.length);
+        if (slots < 0) {
+            return false;
+        }
+        RawMemory.copyFromArray(header, 0, addresses[0], header.length);
+        fill(frame, 0, frame.length, slots);
         submit(slots);
         return true;
     }

@@ -84,6 +84,11 @@ public abstract sealed class Port permits VirtqueuePort, BackendPort {
         return takes();
     }
 
+    /** Whether frames that leave by this port may be joined, as far as it {@link #takes} segmentation. */
+    boolean coalescing() {
+        return false;
+    }
+
     /** Which offloads frames can be made to ask for that enter by this port. */
     abstract int canGive();
 

@@ -7,10 +7,11 @@ import java.util.SortedMap;
  *
  * @param rx             frames that entered Baton by this port
  * @param tx             frames that left Baton by this port
+ * @param coalesced      frames of {@code tx} that went out as part of a larger one, to be cut by the receiver
  * @param kicks          wake-ups by a kick of the driver; a polled queue has none
  * @param calls          calls sent to the driver
  * @param faultsByReason queues or connections that were stopped for breaking the rules; only reasons that occurred
  */
-public record PortStats(DirectionStats rx, DirectionStats tx, long kicks, long calls,
+public record PortStats(DirectionStats rx, DirectionStats tx, long coalesced, long kicks, long calls,
                         SortedMap<String, Long> faultsByReason) {
 }

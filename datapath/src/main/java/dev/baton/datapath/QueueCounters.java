@@ -23,7 +23,7 @@ final class QueueCounters {
     enum Key {
         RX_FRAMES("rx.frames"), RX_BYTES("rx.bytes"), RX_BURSTS("rx.bursts"),
         TX_FRAMES("tx.frames"), TX_BYTES("tx.bytes"), TX_BURSTS("tx.bursts"),
-        KICKS("kicks"), CALLS("calls");
+        COALESCED("coalesced"), KICKS("kicks"), CALLS("calls");
 
         private static final int COUNT = values().length;
         private final String label;
@@ -61,6 +61,11 @@ final class QueueCounters {
         add(Key.TX_FRAMES, frames);
         add(Key.TX_BYTES, bytes);
         add(Key.TX_BURSTS, 1);
+    }
+
+    /** Of the frames that were transmitted. */
+    void coalesced(long frames) {
+        add(Key.COALESCED, frames);
     }
 
     void rxDrop(DropReason reason, long frames) {

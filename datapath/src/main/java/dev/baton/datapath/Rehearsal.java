@@ -1,9 +1,11 @@
 package dev.baton.datapath;
 
+import dev.baton.coalesce.Coalescer;
 import dev.baton.ffi.EventFd;
 import dev.baton.tap.LoopbackDevice;
 import dev.baton.tap.TapQueue;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
@@ -45,7 +47,9 @@ final class Rehearsal implements AutoCloseable {
         new MemoryDriver(QUEUE_SIZE, REGIONS), new MemoryDriver(QUEUE_SIZE, REGIONS)};
     private final LoopbackDevice loopback = LoopbackDevice.open("rehearsal", 3);
     private final EventFd call = EventFd.create();
-    private final byte[] frame = new byte[60];
+    /** What has to go alone, and what can be joined: a UDP datagram from 10.0.0.1 to 10.0.0.2, checksums and all. */
+    private final byte[][] frames = {new byte[60], HexFormat.of().parseHex("02000000000102000000000208004500002e0000"
+        + "4000401126bd0a0000010a00000200090009001aeba5000000000000000000000000000000000000")};
     private final int[] laneRecords = {baton.allocateLane(), baton.allocateLane(), baton.allocateLane()};
     private final int firstQueue = baton.allocateQueues(2 * drivers.length);
     private final int firstSlot = baton.allocateSlots(loopback.queueCount());
@@ -102,7 +106,8 @@ final class Rehearsal implements AutoCloseable {
                 tx[i].call(call);
             }
             lanes.add(lane(0, new VirtqueueToVirtqueue(rx[0], tx[1]), new VirtqueueToVirtqueue(rx[1], tx[0])));
-            lanes.add(lane(1, new VirtqueueToTap(rx[2], queue(0), queueCounters),
+            lanes.add(lane(1, new VirtqueueToTap(rx[2], queue(0), queueCounters,
+                    new Coalescer(true, true, TapQueue.MAX_SEGMENTS)),
                 new TapToVirtqueue(queue(0), queueCounters, baton.slot(firstSlot), tx[2])));
             lanes.add(lane(2, new TapToTap(queue(1), queueCounters, baton.slot(firstSlot + 1), queue(2), queueCounters),
                 new TapToTap(queue(2), queueCounters, baton.slot(firstSlot + 2), queue(1), queueCounters)));
@@ -121,8 +126,9 @@ final class Rehearsal implements AutoCloseable {
         }
     }
 
-    private void traffic(DatapathAgent owner, int frames) {
-        for (int i = 0; i < frames; i++) {
+    private void traffic(DatapathAgent owner, int count) {
+        for (int i = 0; i < count; i++) {
+            byte[] frame = frames[2 * i / count];
             for (MemoryDriver driver : drivers) {
                 driver.send(frame, 0, frame.length);
             }

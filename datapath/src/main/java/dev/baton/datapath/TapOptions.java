@@ -11,10 +11,12 @@ import org.jspecify.annotations.Nullable;
  * @param ifname     the interface
  * @param netns      its network namespace, null for the process's own
  * @param persistent whether the interface stays when the last owner ends
+ * @param coalescing whether frames of one flow may go to the kernel as one
  */
-record TapOptions(String ifname, @Nullable String netns, boolean persistent) {
-    static TapOptions of(TapConfig config) {
-        return new TapOptions(config.name(), config.networkNamespace(), config.persistent());
+record TapOptions(String ifname, @Nullable String netns, boolean persistent, boolean coalescing) {
+    static TapOptions of(TapPortConfig config) {
+        TapConfig tap = config.tap();
+        return new TapOptions(tap.name(), tap.networkNamespace(), tap.persistent(), config.coalescing());
     }
 
     static TapOptions parse(String text) {
@@ -29,11 +31,13 @@ record TapOptions(String ifname, @Nullable String netns, boolean persistent) {
         if (ifname == null) {
             throw new DatapathException("options of a TAP port: no ifname");
         }
-        return new TapOptions(ifname, values.get("netns"), "on".equals(values.get("persistent")));
+        return new TapOptions(ifname, values.get("netns"), "on".equals(values.get("persistent")),
+            !"off".equals(values.get("coalesce")));
     }
 
     String text() {
         return "ifname=" + ifname + "\npersistent=" + (persistent ? "on" : "off")
+            + "\ncoalesce=" + (coalescing ? "on" : "off")
             + (netns == null ? "" : "\nnetns=" + netns);
     }
 

@@ -41,11 +41,11 @@ public final class TapPort extends BackendPort {
     }
 
     static TapPort open(TapPortConfig config, Counters counters, Baton baton) {
-        return create(config.name(), openDevice(config.tap()), TapOptions.of(config.tap()), counters, baton);
+        return create(config.name(), openDevice(config.tap()), TapOptions.of(config), counters, baton);
     }
 
     static TapPort adopt(String name, TapDevice device, Counters counters, Baton baton) {
-        return create(name, device, new TapOptions(device.name(), null, false), counters, baton);
+        return create(name, device, new TapOptions(device.name(), null, false, true), counters, baton);
     }
 
     /** A port of an incoming owner, not set up yet. */
@@ -122,7 +122,8 @@ public final class TapPort extends BackendPort {
     @Override
     public String describe() {
         return "tap:" + name() + (name().equals(options.ifname()) ? "" : ",ifname=" + options.ifname())
-            + ",queues=" + queuePairs() + (options.netns() == null ? "" : ",netns=" + options.netns());
+            + ",queues=" + queuePairs() + (options.netns() == null ? "" : ",netns=" + options.netns())
+            + (options.coalescing() ? "" : ",coalesce=off");
     }
 
     @Override
@@ -147,6 +148,11 @@ public final class TapPort extends BackendPort {
     int takes() {
         // The kernel segments and checksums whatever is written to it; what it can read back it can also take.
         return canGive();
+    }
+
+    @Override
+    boolean coalescing() {
+        return options.coalescing();
     }
 
     @Override

@@ -5,13 +5,19 @@ import dev.baton.tap.TapConfig;
 /**
  * A port whose far side is this kernel: a multiqueue TAP interface that Baton opens, and makes when it is not there.
  *
- * @param name the port's name
- * @param tap  which interface, and how it is opened
+ * @param name       the port's name
+ * @param tap        which interface, and how it is opened
+ * @param coalescing whether frames in a row of one UDP or TCP flow may go to the kernel as one, to be cut there
  */
-public record TapPortConfig(String name, TapConfig tap) {
+public record TapPortConfig(String name, TapConfig tap, boolean coalescing) {
     /** Checks the port's name. */
     public TapPortConfig {
         PortNames.check(name);
+    }
+
+    /** A port with coalescing. */
+    public TapPortConfig(String name, TapConfig tap) {
+        this(name, tap, true);
     }
 
     /** A port named like its interface, with one queue, brought up. */
@@ -21,22 +27,31 @@ public record TapPortConfig(String name, TapConfig tap) {
 
     /** This configuration under another port name. */
     public TapPortConfig withPortName(String newName) {
-        return new TapPortConfig(newName, tap);
+        return new TapPortConfig(newName, tap, coalescing);
     }
 
     /** This configuration with another number of queues. */
     public TapPortConfig withQueuePairs(int queuePairs) {
-        return new TapPortConfig(name, checked(builder().queues(queuePairs)));
+        return with(builder().queues(queuePairs));
     }
 
     /** This configuration with the interface in a network namespace, given as a name or a path. */
     public TapPortConfig withNetns(String netns) {
-        return new TapPortConfig(name, checked(builder().networkNamespace(netns)));
+        return with(builder().networkNamespace(netns));
     }
 
     /** This configuration with an interface that stays when Baton ends, or goes with it. */
     public TapPortConfig withPersistent(boolean persistent) {
-        return new TapPortConfig(name, checked(builder().persistent(persistent)));
+        return with(builder().persistent(persistent));
+    }
+
+    /** This configuration with or without coalescing. */
+    public TapPortConfig withCoalescing(boolean wanted) {
+        return new TapPortConfig(name, tap, wanted);
+    }
+
+    private TapPortConfig with(TapConfig.Builder changed) {
+        return new TapPortConfig(name, checked(changed), coalescing);
     }
 
     private TapConfig.Builder builder() {

@@ -1,22 +1,29 @@
 package dev.baton.datapath;
 
+import dev.baton.coalesce.Coalescer;
 import dev.baton.tap.TapQueue;
 import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.SplitVirtqueue;
 import dev.baton.virtqueue.VirtioNetHeader;
 import java.util.List;
 
-/** Guest to TAP without a copy of ours: the kernel reads each frame, header included, straight from guest memory. */
+/**
+ * Guest to TAP without a copy of ours: the kernel reads each frame, header included, straight from guest memory. Frames
+ * that one can stand for go as one, see {@link Coalescer}.
+ */
 final class VirtqueueToTap implements Transfer {
     private final VirtqueueEnd source;
     private final TapQueue target;
     private final QueueCounters targetCounters;
+    private final Coalescer coalescer;
     private boolean blocked;
 
-    VirtqueueToTap(VirtqueueEnd source, TapQueue target, QueueCounters targetCounters) {
+    VirtqueueToTap(VirtqueueEnd source, TapQueue target, QueueCounters targetCounters,
+                   Coalescer coalescer) {
         this.source = source;
         this.target = target;
         this.targetCounters = targetCounters;
+        this.coalescer = coalescer;
     }
 
     @Override
@@ -36,24 +43,33 @@ final class VirtqueueToTap implements Transfer {
     private int forward(SplitVirtqueue queue, ChainBurst burst, int count) {
         int taken = 0;
         int written = 0;
+        int alone = 0;
+        int coalesced = 0;
         long takenBytes = 0;
         long writtenBytes = 0;
         blocked = false;
         while (taken < count) {
-            int length = burst.lengthBytes(taken) - VirtioNetHeader.LENGTH;
-            long result = write(burst, taken);
-            if (result > 0) {
-                written++;
-                writtenBytes += length;
-            } else if (TapDrops.later(result)) {
+            int run = taken < alone ? 1 : coalescer.join(burst, taken);
+            long result = run > 1 ? target.writev(coalescer.list(), coalescer.segments()) : write(burst, taken);
+            if (TapDrops.later(result)) {
                 blocked = true;
                 break;
+            }
+            if (result <= 0 && run > 1) {
+                // What the kernel has against the whole it may not have against the parts.
+                alone = taken + run;
+                continue;
+            }
+            long bytes = use(queue, burst, taken, run);
+            takenBytes += bytes;
+            taken += run;
+            if (result > 0) {
+                written += run;
+                writtenBytes += bytes;
+                coalesced += run > 1 ? run : 0;
             } else {
                 targetCounters.txDrop(TapDrops.reason(result), 1);
             }
-            takenBytes += length;
-            queue.use(burst.head(taken), 0);
-            taken++;
         }
         if (taken > 0) {
             source.counters().received(taken, takenBytes);
@@ -61,8 +77,21 @@ final class VirtqueueToTap implements Transfer {
         if (written > 0) {
             targetCounters.transmitted(written, writtenBytes);
         }
+        if (coalesced > 0) {
+            targetCounters.coalesced(coalesced);
+        }
         source.publish(queue);
         return taken;
+    }
+
+    /** Gives the guest back what has been written; returns its bytes, without the virtio-net headers. */
+    private static long use(SplitVirtqueue queue, ChainBurst burst, int from, int frames) {
+        long bytes = 0;
+        for (int chain = from; chain < from + frames; chain++) {
+            bytes += burst.lengthBytes(chain) - VirtioNetHeader.LENGTH;
+            queue.use(burst.head(chain), 0);
+        }
+        return bytes;
     }
 
     /** Most frames are one segment, which is cheaper to give without a list. */
@@ -91,5 +120,10 @@ final class VirtqueueToTap implements Transfer {
     @Override
     public List<VirtqueueEnd> virtqueueEnds() {
         return List.of(source);
+    }
+
+    @Override
+    public void release() {
+        coalescer.close();
     }
 }

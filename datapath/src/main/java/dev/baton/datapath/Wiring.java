@@ -1,5 +1,6 @@
 package dev.baton.datapath;
 
+import dev.baton.coalesce.Coalescer;
 import dev.baton.handover.LaneState;
 import dev.baton.tap.TapQueue;
 import java.util.ArrayList;
@@ -116,8 +117,14 @@ final class Wiring {
                 : new TapToVirtqueue(source, sourceCounters, slot, end(to.txEnd(toPair)));
         }
         VirtqueueEnd sourceEnd = end(from.rxEnd(fromPair));
-        return target != null ? new VirtqueueToTap(sourceEnd, target, targetCounters)
+        return target != null ? new VirtqueueToTap(sourceEnd, target, targetCounters, coalescer(to))
             : new VirtqueueToVirtqueue(sourceEnd, end(to.txEnd(toPair)));
+    }
+
+    /** For frames to the port: joins what the far side can cut again, unless it is switched off. */
+    private static Coalescer coalescer(Port to) {
+        int takes = to.coalescing() ? to.takes() : Offloads.NONE;
+        return new Coalescer((takes & Offloads.USO4) != 0, (takes & Offloads.TSO4) != 0, TapQueue.MAX_SEGMENTS);
     }
 
     private static VirtqueueEnd end(@Nullable VirtqueueEnd end) {

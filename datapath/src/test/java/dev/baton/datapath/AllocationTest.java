@@ -36,17 +36,19 @@ class AllocationTest {
                 allocated = threads.getThreadAllocatedBytes(agent) - before;
             }
             assertThat(allocated).isZero();
+            assertThat(java.util.Objects.requireNonNull(datapath.counters().ports().get("t0")).coalesced())
+                .as("frames coalesced").isPositive();
         }
     }
 
-    /** Guest to guest, guest to TAP; the TAP is polled all the time. */
+    /** Guest to guest, guest to TAP with coalescing; the TAP is polled all the time. */
     private static void forward(Datapath datapath, MemoryPort toMemory, MemoryPort toTap) {
         MemoryPort b = (MemoryPort) java.util.Objects.requireNonNull(datapath.port("b"));
         SequencedFrames frames = new SequencedFrames();
-        SequencedFrames kernel = new SequencedFrames();
+        byte[] datagram = new FlowPacket().frame();
         while (frames.received() < FRAMES) {
             frames.send(toMemory.driver(0), 60);
-            kernel.send(toTap.driver(0), 60);
+            toTap.driver(0).send(datagram, 0, datagram.length);
             b.driver(0).receive(frames, 64);
             toTap.driver(0).receive((address, length) -> { }, 64);
         }

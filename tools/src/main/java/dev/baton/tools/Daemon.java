@@ -132,7 +132,7 @@ final class Daemon implements AutoCloseable {
 
     private static TapPortConfig tap(PortSpec.Tap spec) {
         return new TapPortConfig(spec.name(), TapConfig.builder(spec.ifname()).queues(spec.queuePairs())
-                .networkNamespace(spec.netns()).persistent(spec.persistent()).up(true).build());
+                .networkNamespace(spec.netns()).persistent(spec.persistent()).up(true).build(), spec.coalescing());
     }
 
     /** Makes sure that a control socket can be made here: by name, before anything is opened. */

@@ -47,6 +47,7 @@ final class StatDocument {
         words.forEach((key, value) -> port.put(String.valueOf(key), value));
         port.put("rx", direction(stats.rx()));
         port.put("tx", direction(stats.tx()));
+        port.put("coalesced", stats.coalesced());
         port.put("kicks", stats.kicks());
         port.put("calls", stats.calls());
         port.put("faults", byReason(stats.faultsByReason()));

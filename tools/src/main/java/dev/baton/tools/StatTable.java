@@ -44,7 +44,9 @@ final class StatTable {
         out.append(name).append(": ").append(JsonReader.text(port, "state"))
                 .append(wire == null ? "; " : "; wired to " + wire + "; ")
                 .append(JsonReader.number(port, "kicks")).append(" kicks, ")
-                .append(JsonReader.number(port, "calls")).append(" calls\n");
+                .append(JsonReader.number(port, "calls")).append(" calls");
+        long coalesced = JsonReader.number(port, "coalesced").longValue();
+        out.append(coalesced == 0 ? "\n" : ", " + coalesced + " frames coalesced\n");
         reasons(out, "  dropped rx: ", JsonReader.at(port, "rx", "drops"));
         reasons(out, "  dropped tx: ", JsonReader.at(port, "tx", "drops"));
         reasons(out, "  faults: ", JsonReader.at(port, "faults"));

@@ -101,7 +101,8 @@ final class PortParser {
         if (netns != null && netns.isEmpty()) {
             throw refuse("the key 'netns' is empty");
         }
-        return new PortSpec.Tap(name, ifname, queues(MAX_TAP_QUEUES), netns, !choice("persistent", "off", "on"));
+        return new PortSpec.Tap(name, ifname, queues(MAX_TAP_QUEUES), netns, !choice("persistent", "off", "on"),
+                choice("coalesce", "on", "off"));
     }
 
     /** True for the first word, which is the default, false for the second. */

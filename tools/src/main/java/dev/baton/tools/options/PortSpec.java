@@ -47,13 +47,15 @@ public sealed interface PortSpec {
      * @param queuePairs how many TAP queues it has
      * @param netns      the network namespace, by name or path; null for Baton's own
      * @param persistent whether the interface stays when Baton ends
+     * @param coalescing whether frames in a row of one flow may go to the kernel as one
      */
-    record Tap(String name, String ifname, int queuePairs, @Nullable String netns, boolean persistent)
-            implements PortSpec {
+    record Tap(String name, String ifname, int queuePairs, @Nullable String netns, boolean persistent,
+            boolean coalescing) implements PortSpec {
         @Override
         public String describe() {
             return "tap:" + name + ",ifname=" + ifname + ",queues=" + queuePairs
-                    + (netns == null ? "" : ",netns=" + netns) + ",persistent=" + onOff(persistent);
+                    + (netns == null ? "" : ",netns=" + netns) + ",persistent=" + onOff(persistent)
+                    + ",coalesce=" + onOff(coalescing);
         }
     }
 
