@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * that it hits is suspended, the others go on, and the conductor disconnects the front-end that did it.
  */
 final class DatapathAgent implements Agent {
-    private static final int SCRATCH_SEGMENTS = 1024 + Transfer.BURST;
+    private static final int SCRATCH_SEGMENTS = 1024 + Transfer.MAX_BURST;
     private static final int COMMANDS = 64;
     /** So often a claimant looks before it turns to the lanes that it owns already: for some microseconds. */
     private static final int LOOKS = 200;
@@ -39,7 +39,7 @@ final class DatapathAgent implements Agent {
     private final AgentCounters counters;
     private final Lane.FaultListener memoryFaults;
     private final Queue<AgentCommand> commands = new SpscVarHandleArrayQueue<>(COMMANDS);
-    private final ChainBurst scratch = new ChainBurst(Transfer.BURST, SCRATCH_SEGMENTS);
+    private final ChainBurst scratch = new ChainBurst(Transfer.MAX_BURST, SCRATCH_SEGMENTS);
     private final EventFd wake = EventFd.create();
     private final AgentSleep sleep = new AgentSleep(wake);
     private final CompletableFuture<@Nullable SyscallException> started = new CompletableFuture<>();

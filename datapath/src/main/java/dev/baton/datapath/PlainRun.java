@@ -1,6 +1,5 @@
 package dev.baton.datapath;
 
-import dev.baton.ffi.IovecArray;
 import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.VirtioNetHeader;
@@ -13,9 +12,9 @@ import dev.baton.virtqueue.VirtioNetHeader;
  * <p>Nothing is used before all is copied: where memory is cut short in the middle, both virtqueues are as they were.
  */
 final class PlainRun {
-    private final long[] sources = new long[Transfer.BURST];
-    private final long[] places = new long[Transfer.BURST];
-    private final long[] headers = new long[Transfer.BURST];
+    private final long[] sources = new long[Transfer.MAX_BURST];
+    private final long[] places = new long[Transfer.MAX_BURST];
+    private final long[] headers = new long[Transfer.MAX_BURST];
     private long bytes;
 
     /**
@@ -25,7 +24,7 @@ final class PlainRun {
      * @return how many; the caller uses their chains
      */
     int copy(ChainBurst burst, int from, ReceiveWindow window) {
-        int run = plan(burst, from, Math.min(burst.count() - from, window.chains()), window);
+        int run = plan(burst, from, Math.min(burst.plainChains() - from, window.plainChains()), window);
         long copied = 0;
         for (int i = 0; i < run; i++) {
             int length = burst.lengthBytes(from + i);
@@ -39,24 +38,18 @@ final class PlainRun {
     }
 
     private int plan(ChainBurst burst, int from, int limit, ReceiveWindow window) {
-        IovecArray segments = burst.segments();
         for (int i = 0; i < limit; i++) {
-            int chain = from + i;
-            int length = burst.lengthBytes(chain);
-            long place = window.plainPlace(i, length);
-            if (place == 0 || burst.segmentCount(chain) != 1 || length < Offloads.SHORTEST_FRAME) {
-                return i;
-            }
-            long source = segments.base(burst.firstSegment(chain));
+            int length = burst.lengthBytes(from + i);
+            long source = burst.segmentBase(from + i);
             long header = RawMemory.getLong(source);
-            if (Offloads.asked(header)) {
+            if (length < Offloads.SHORTEST_FRAME || length > window.plainBytes(i) || Offloads.asked(header)) {
                 return i;
             }
             sources[i] = source;
-            places[i] = place;
+            places[i] = window.plainAddress(i);
             headers[i] = Offloads.sent(header);
         }
-        return limit;
+        return Math.max(0, limit);
     }
 
     /** Bytes of the frames that the last call copied, without their headers. */

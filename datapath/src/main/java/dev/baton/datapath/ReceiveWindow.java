@@ -21,10 +21,10 @@ import dev.baton.virtqueue.VirtioNetHeader;
  * </pre>
  */
 final class ReceiveWindow {
-    private static final int MAX_CHAINS = 128;
-    private static final int MAX_SEGMENTS = 1024 + 128;
-    /** Twice the longest frame: enough that a burst of small frames is not cut short by a fetch. */
-    private static final long WINDOW_BYTES = 128 * 1024;
+    private static final int MAX_CHAINS = 2 * Transfer.MAX_BURST;
+    private static final int MAX_SEGMENTS = 1024 + MAX_CHAINS;
+    /** Twice a burst in buffers of 2 KiB: a fetch seldom cuts a burst short. */
+    private static final long WINDOW_BYTES = MAX_CHAINS * 2048L;
 
     private final VirtqueueEnd end;
     private final ChainBurst chains = new ChainBurst(MAX_CHAINS, MAX_SEGMENTS);
@@ -82,23 +82,29 @@ final class ReceiveWindow {
         return chains.segmentCount(next);
     }
 
-    /** Chains from the next on. */
-    int chains() {
-        return count - next;
+    /** Chains from the next on that are one segment each. */
+    int plainChains() {
+        return Math.max(0, chains.plainChains() - next);
     }
 
-    /** Address of the chain {@code ahead} after the next, if it is one segment that holds so many bytes; else 0. */
-    long plainPlace(int ahead, int lengthBytes) {
-        int chain = next + ahead;
-        return chains.segmentCount(chain) == 1 && chains.lengthBytes(chain) >= lengthBytes
-            ? segments.base(chains.firstSegment(chain)) : 0;
+    /** Bytes of a plain chain, {@code ahead} after the next. */
+    int plainBytes(int ahead) {
+        return chains.lengthBytes(next + ahead);
     }
 
-    /** Completes the next chain with a frame that lies in it, its header too. */
-    void usePlain(SplitVirtqueue queue, int lengthBytes) {
-        queue.use(chains.head(next), lengthBytes);
-        bytesLeft -= chains.lengthBytes(next);
-        next++;
+    /** Address of a plain chain, {@code ahead} after the next. */
+    long plainAddress(int ahead) {
+        return chains.segmentBase(next + ahead);
+    }
+
+    /** Completes the next chains with frames that lie in them, one in each, their headers too. */
+    void usePlain(SplitVirtqueue queue, ChainBurst frames, int from, int frameCount) {
+        queue.use(chains, next, frameCount, frames, from);
+        int end = next + frameCount;
+        for (int chain = next; chain < end; chain++) {
+            bytesLeft -= chains.lengthBytes(chain);
+        }
+        next = end;
     }
 
     /** Bytes of all chains in the window. */

@@ -15,6 +15,9 @@ import java.util.List;
  * the frames stay in the sender's virtqueue; when it has no running queue they are dropped.
  */
 final class VirtqueueToVirtqueue implements Transfer {
+    /** A burst is a quarter of the sender's ring at most: the sender shall find room while the burst is on its way. */
+    private static final int RING_SHARE = 2;
+
     private final VirtqueueEnd source;
     private final VirtqueueEnd target;
     private final ReceiveWindow window;
@@ -38,7 +41,7 @@ final class VirtqueueToVirtqueue implements Transfer {
         if (sourceQueue == null) {
             return 0;
         }
-        int count = sourceQueue.fetchReadable(burst, BURST);
+        int count = sourceQueue.fetchReadable(burst, Math.clamp(sourceQueue.size() >> RING_SHARE, 1, MAX_BURST));
         if (count == 0) {
             source.checkFault(sourceQueue);
             return 0;
@@ -78,10 +81,8 @@ final class VirtqueueToVirtqueue implements Transfer {
     /** Takes a run of plain frames; returns how many. */
     private int takePlain(SplitVirtqueue sourceQueue, SplitVirtqueue targetQueue, ChainBurst burst, int from) {
         int count = run.copy(burst, from, window);
-        for (int i = from; i < from + count; i++) {
-            window.usePlain(targetQueue, burst.lengthBytes(i));
-            sourceQueue.use(burst.head(i), 0);
-        }
+        window.usePlain(targetQueue, burst, from, count);
+        sourceQueue.use(burst, from, count);
         delivered += count;
         deliveredBytes += run.bytes();
         received += count;

@@ -29,12 +29,13 @@ public final class ChainBurst implements AutoCloseable {
     final int[] heads;
     private final int[] firstSegments;
     private final int[] segmentCounts;
-    private final int[] lengths;
+    final int[] lengths;
     private final IovecArray segments;
     private final long segmentsAddress;
     private final int maxSegments;
     private final int sparePerChain;
     private int count;
+    private int plain;
     private int nextSegment;
     private long totalBytes;
 
@@ -95,6 +96,14 @@ public final class ChainBurst implements AutoCloseable {
         return lengths[i];
     }
 
+    /**
+     * How many chains from the first on are one segment each: chain {@code i} of them is segment {@code i}. None in a
+     * burst with {@code sparePerChain}.
+     */
+    public int plainChains() {
+        return plain;
+    }
+
     /** Bytes of all chains. */
     public long totalBytes() {
         return totalBytes;
@@ -130,6 +139,7 @@ public final class ChainBurst implements AutoCloseable {
 
     void clear() {
         count = 0;
+        plain = 0;
         nextSegment = 0;
         totalBytes = 0;
     }
@@ -160,6 +170,7 @@ public final class ChainBurst implements AutoCloseable {
 
     /** Takes in the chains that were put, {@code newCount} in all. */
     void end(int newCount, int newNextSegment, long newTotalBytes) {
+        plain = plain == count && sparePerChain == 0 ? newCount : plain;
         count = newCount;
         nextSegment = newNextSegment;
         totalBytes = newTotalBytes;
@@ -172,6 +183,7 @@ public final class ChainBurst implements AutoCloseable {
         segmentCounts[i] = end - nextSegment;
         lengths[i] = (int) bytes;
         totalBytes += bytes;
+        plain = plain == i && end == i + 1 && sparePerChain == 0 ? i + 1 : plain;
         nextSegment = end + sparePerChain;
         count = i + 1;
         return i + 1;

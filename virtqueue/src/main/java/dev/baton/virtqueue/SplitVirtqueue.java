@@ -208,6 +208,39 @@ public final class SplitVirtqueue implements Virtqueue {
         lastAvailIdx = lastAvailIdx + 1 & INDEX_MASK;
     }
 
+    @Override
+    public void use(ChainBurst chains, int from, int count) {
+        int[] heads = chains.heads;
+        int used = usedIdx;
+        long ring = usedRing;
+        for (int i = from; i < from + count; i++) {
+            RawMemory.putLong(ring + ((long) (used & slotMask) << 3), heads[i] & 0xFFFFL);
+            used++;
+        }
+        passed(count);
+    }
+
+    @Override
+    public void use(ChainBurst chains, int from, int count, ChainBurst frames, int firstFrame) {
+        int[] heads = chains.heads;
+        int[] lengths = frames.lengths;
+        int frame = firstFrame;
+        int used = usedIdx;
+        long ring = usedRing;
+        for (int i = from; i < from + count; i++) {
+            long entry = (heads[i] & 0xFFFFL) | ((long) lengths[frame] << 32);
+            RawMemory.putLong(ring + ((long) (used & slotMask) << 3), entry);
+            used++;
+            frame++;
+        }
+        passed(count);
+    }
+
+    private void passed(int chains) {
+        usedIdx = usedIdx + chains & INDEX_MASK;
+        lastAvailIdx = lastAvailIdx + chains & INDEX_MASK;
+    }
+
     private void releaseUsed() {
         RawMemory.putShortRelease(usedIndex, (short) usedIdx);
     }

@@ -63,6 +63,15 @@ public sealed interface Virtqueue permits SplitVirtqueue {
      */
     void use(int head, int writtenBytes);
 
+    /** Consumes the next {@code count} fetched chains, which were read: those of a burst from {@code from} on. */
+    void use(ChainBurst chains, int from, int count);
+
+    /**
+     * Consumes the next {@code count} fetched chains, each of which was written as many bytes as a chain of another
+     * burst has: the first as {@code firstFrame}, the next as the one after it.
+     */
+    void use(ChainBurst chains, int from, int count, ChainBurst frames, int firstFrame);
+
     /**
      * Shows all used chains to the driver: one release store, one fence, one decision.
      *

@@ -120,6 +120,75 @@ abstract class VirtqueueContract {
     }
 
     @Test
+    void chainsAreUsedTogetherAsOneByOne() {
+        open(8, BASIC, 65533, false);
+        int[] ids = new int[6];
+        for (int i = 0; i < 6; i++) {
+            ids[i] = addReadable(buffer(20 + i, i), 20 + i);
+        }
+        driver().publish();
+        assertThat(device().fetchReadable(burst, 32)).isEqualTo(6);
+        device().use(burst, 0, 2);
+        device().use(burst.head(2), 0);
+        device().use(burst, 3, 3);
+        device().publish();
+        for (int id : ids) {
+            assertThat(driver().pollUsed()).isEqualTo(id);
+            assertThat(driver().usedBytes()).isZero();
+        }
+        assertThat(device().hasAvailable()).isFalse();
+    }
+
+    @Test
+    void chainsAreUsedTogetherWithTheLengthsOfAnotherBurst() {
+        open(8, BASIC, 65533, false);
+        int[] frames = new int[3];
+        for (int i = 0; i < 3; i++) {
+            frames[i] = addReadable(buffer(20 + i, i), 20 + i);
+        }
+        int[] rooms = new int[3];
+        for (int i = 0; i < 3; i++) {
+            rooms[i] = addWritable(buffer(64, i), 64);
+        }
+        driver().publish();
+        try (ChainBurst room = new ChainBurst(4, 16)) {
+            assertThat(device().fetchReadable(burst, 3)).isEqualTo(3);
+            device().use(burst, 0, 3);
+            assertThat(device().fetchWritable(room, 3)).isEqualTo(3);
+            device().use(room, 0, 1, burst, 0);
+            device().use(room, 1, 2, burst, 1);
+        }
+        device().publish();
+        for (int id : frames) {
+            assertThat(driver().pollUsed()).isEqualTo(id);
+        }
+        for (int i = 0; i < 3; i++) {
+            assertThat(driver().pollUsed()).isEqualTo(rooms[i]);
+            assertThat(driver().usedBytes()).isEqualTo(20 + i);
+        }
+    }
+
+    @Test
+    void aBurstTellsHowManyChainsFromTheFirstOnAreOneSegment() {
+        open(8, BASIC, 0, false);
+        addReadable(buffer(20, 1), 20);
+        addReadable(buffer(20, 2), 20);
+        addReadable(buffer(40, 3), 20, 20);
+        addReadable(buffer(20, 4), 20);
+        driver().publish();
+        device().fetchReadable(burst, 2);
+        assertThat(burst.plainChains()).isEqualTo(2);
+        device().fetchReadable(burst, 32);
+        assertThat(burst.plainChains()).isEqualTo(2);
+        device().use(burst, 0, 2);
+        device().fetchReadable(burst, 32);
+        assertThat(burst.plainChains()).as("behind one of two segments").isZero();
+        device().use(burst, 0, 1);
+        device().fetchReadable(burst, 32);
+        assertThat(burst.plainChains()).isEqualTo(1);
+    }
+
+    @Test
     void oneFrameFillsSeveralWritableChainsThroughOneRunOfSegments() {
         open(8, BASIC, 0, false);
         for (int i = 0; i < 6; i++) {
