@@ -51,7 +51,6 @@ import org.openjdk.jmh.annotations.Warmup;
 public class FlowToTapBenchmark {
     private static final int FRAMES = 512;
     private static final int QUEUE_SIZE = 512;
-    private static final int UDP_PORT = 7777;
     private static final String TAP = "bench0";
 
     /** Whether the TAP port coalesces. */
@@ -87,7 +86,7 @@ public class FlowToTapBenchmark {
         if (!receiver.equals("socket")) {
             mac[5]++;
         }
-        frame = udpFrame(mac, frameBytes);
+        frame = UdpFrame.of(mac, frameBytes);
         if (cpus.length > 1) {
             Sched.setAffinity(cpus[1]);
         }
@@ -97,7 +96,7 @@ public class FlowToTapBenchmark {
         try {
             NetDevice.ipv4Address(TAP, "10.81.0.1", 24);
             socket = DatagramChannel.open().setOption(StandardSocketOptions.SO_RCVBUF, 8 << 20)
-                .bind(new InetSocketAddress(UDP_PORT));
+                .bind(new InetSocketAddress(UdpFrame.PORT));
             socket.configureBlocking(false);
             return NetDevice.hardwareAddress(TAP);
         } catch (IOException e) {
@@ -105,34 +104,13 @@ public class FlowToTapBenchmark {
         }
     }
 
-    /** From 10.81.0.2 to 10.81.0.1, fragments forbidden, with all checksums. */
-    private static byte[] udpFrame(byte[] mac, int bytes) {
-        ByteBuffer frame = ByteBuffer.allocate(bytes);
-        int segment = bytes - 14 - 20;
-        frame.put(mac).put(new byte[] {2, 0, 0, 0, 0, 2}).putShort((short) 0x0800);
-        frame.putShort((short) 0x4500).putShort((short) (20 + segment)).putInt(0x4000).putShort((short) (64 << 8 | 17));
-        frame.putShort((short) 0).putInt(0x0A51_0002).putInt(0x0A51_0001);
-        frame.putShort(24, checksum(frame, 14, 20, 0));
-        frame.putShort((short) 5000).putShort((short) UDP_PORT).putShort((short) segment);
-        frame.putShort(40, checksum(frame, 26, bytes - 26, 17 + segment));
-        return frame.array();
-    }
-
-    private static short checksum(ByteBuffer bytes, int offset, int length, int start) {
-        int sum = start;
-        for (int i = 0; i < length; i += 2) {
-            sum += bytes.getShort(offset + i) & 0xFFFF;
-        }
-        sum = (sum & 0xFFFF) + (sum >>> 16);
-        return (short) ~(sum + (sum >>> 16));
-    }
-
     /** Reads what the socket has. */
     @Setup(Level.Invocation)
     public void drain() throws IOException {
-        while (socket.receive(datagram.clear()) != null) {
-            continue;
-        }
+        boolean more;
+        do {
+            more = socket.receive(datagram.clear()) != null;
+        } while (more);
     }
 
     /** Sends, and waits until the kernel has all. The result is per frame. */

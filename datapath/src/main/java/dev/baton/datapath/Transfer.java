@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * once per duty cycle, so a frame never costs an interface call.
  */
 sealed interface Transfer permits VirtqueueToVirtqueue, VirtqueueToTap, TapToVirtqueue, TapToTap {
-    /** Frames moved or handled at most per duty cycle where each is a call of the kernel. */
+    /** Frames moved or handled at most per duty cycle where each is a call of the kernel: so many calls. */
     int BURST = 32;
     /**
      * Frames of the longest burst of any transfer. Between virtqueues a burst costs some cache lines that both sides

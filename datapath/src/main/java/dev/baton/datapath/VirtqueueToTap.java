@@ -16,10 +16,15 @@ final class VirtqueueToTap implements Transfer {
     /** A small frame with its header; of a large one the processor fetches the rest by itself. */
     private static final int TOUCHED_BYTES = 88;
 
+    /** So many frames a call make it likely that longer bursts are worth it: what is fetched in vain costs as well. */
+    private static final int WORTH_IT = 4;
+
     private final VirtqueueEnd source;
     private final TapQueue target;
     private final QueueCounters targetCounters;
     private final Coalescer coalescer;
+    /** Frames of the next burst at most. */
+    private int wanted = BURST;
     private boolean blocked;
     @SuppressWarnings("UnusedVariable") // without it the JIT would leave touch() out
     private int touched;
@@ -38,7 +43,7 @@ final class VirtqueueToTap implements Transfer {
         if (queue == null) {
             return 0;
         }
-        int count = queue.fetchReadable(burst, BURST);
+        int count = queue.fetchReadable(burst, wanted);
         if (count == 0) {
             source.checkFault(queue);
             return 0;
@@ -51,13 +56,15 @@ final class VirtqueueToTap implements Transfer {
         int written = 0;
         int alone = 0;
         int coalesced = 0;
+        int calls = 0;
         long takenBytes = 0;
         long writtenBytes = 0;
         blocked = false;
         touched = touch(burst, count);
-        while (taken < count) {
+        while (taken < count && calls < BURST) {
             int run = taken < alone ? 1 : coalescer.join(burst, taken);
             long result = run > 1 ? target.writev(coalescer.list(), coalescer.segments()) : write(burst, taken);
+            calls++;
             if (TapDrops.later(result)) {
                 blocked = true;
                 break;
@@ -78,6 +85,7 @@ final class VirtqueueToTap implements Transfer {
                 targetCounters.txDrop(TapDrops.reason(result), 1);
             }
         }
+        wanted = calls * WORTH_IT <= taken ? MAX_BURST : BURST;
         if (taken > 0) {
             source.counters().received(taken, takenBytes);
         }

@@ -169,6 +169,13 @@ class CoalescingTest {
         assertSame(packets, 20);
     }
 
+    /** Longer than any burst, and than what one frame can be. */
+    @Test
+    void aLongRunIsJoinedInPieces() {
+        assertSame(run(packet(false, false, 700, Checksum.RIGHT), 500), 500);
+        assertSame(run(packet(true, true, 100, Checksum.RIGHT), 500), 500);
+    }
+
     @Test
     void theLastOneMayBeShorterAndPushed() {
         List<FlowPacket> packets = new ArrayList<>(run(packet(false, true, 200, Checksum.RIGHT), 4));

@@ -8,6 +8,9 @@ interface BackEnd extends AutoCloseable {
     /** What its work has cost so far. */
     Cost cost();
 
+    /** Frames that the kernel has taken from it by the TAP so far. */
+    long toTap();
+
     void pause();
 
     void resume();

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.regex.Pattern;
 
 /** {@code baton run}, as a user starts it. */
@@ -17,10 +18,12 @@ final class BatonBackEnd implements BackEnd {
 
     private final Program program;
     private final Path control;
+    private final String tap;
 
-    private BatonBackEnd(Program program, Path control) {
+    private BatonBackEnd(Program program, Path control, String tap) {
         this.program = program;
         this.control = control;
+        this.tap = tap;
     }
 
     /**
@@ -47,7 +50,7 @@ final class BatonBackEnd implements BackEnd {
             program.close();
             throw e;
         }
-        return new BatonBackEnd(program, control);
+        return new BatonBackEnd(program, control, name);
     }
 
     @Override
@@ -57,10 +60,20 @@ final class BatonBackEnd implements BackEnd {
 
     @Override
     public Cost cost() {
+        List<AgentStats> agents = counters().agents();
+        return new Cost(agents.stream().mapToLong(AgentStats::busyNs).sum(),
+            agents.stream().mapToLong(AgentStats::frames).sum());
+    }
+
+    /** By its own count: of frames that are to be cut again the kernel counts one. */
+    @Override
+    public long toTap() {
+        return Objects.requireNonNull(counters().ports().get(tap)).tx().frames();
+    }
+
+    private CountersSnapshot counters() {
         try (ControlClient client = ControlClient.connect(control); ControlReply reply = client.ask("counters")) {
-            List<AgentStats> agents = CountersSnapshot.read(reply.descriptors().getFirst()).agents();
-            return new Cost(agents.stream().mapToLong(AgentStats::busyNs).sum(),
-                agents.stream().mapToLong(AgentStats::frames).sum());
+            return CountersSnapshot.read(reply.descriptors().getFirst());
         } catch (IOException e) {
             throw new BenchFailure("Baton does not answer: " + e.getMessage(), e);
         }

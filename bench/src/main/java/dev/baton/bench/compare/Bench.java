@@ -1,6 +1,7 @@
 package dev.baton.bench.compare;
 
 import dev.baton.bench.BenchFailure;
+import dev.baton.bench.UdpFrame;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.NetworkNamespace;
 import java.io.IOException;
@@ -17,6 +18,10 @@ import java.util.stream.Stream;
 
 /** Where a run has its programs, sockets and network namespace; gone at its end, and when the JVM is told to end. */
 final class Bench implements AutoCloseable {
+    /** Of another host, so that the kernel looks at the frames and lets go. */
+    private static final byte[] FLOW_MAC = {2, 0, 0, 0, 0, 9};
+    private static final int FLOW_FRAMES = 512;
+
     private final Path folder;
     private final Fd namespace = NetworkNamespace.create();
     private final List<Program> programs = new CopyOnWriteArrayList<>();
@@ -54,6 +59,17 @@ final class Bench implements AutoCloseable {
 
     Path socket(String name, int index) {
         return folder.resolve(name + index);
+    }
+
+    /** A file of frames of one UDP flow; it is made when it is not there. */
+    Path flow(int frameBytes) {
+        Path file = folder.resolve("flow" + frameBytes + ".pcap");
+        try {
+            return Files.exists(file) ? file
+                : Files.write(file, CaptureFile.of(UdpFrame.of(FLOW_MAC, frameBytes), FLOW_FRAMES));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** The namespace that the TAPs are in, for another process. */

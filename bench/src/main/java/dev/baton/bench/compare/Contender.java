@@ -42,11 +42,14 @@ final class Contender implements AutoCloseable {
                 vdevs.add("net_virtio_user" + i + ",path=" + bench.socket(name, i)
                     + ",queues=1,queue_size=1024,mrg_rxbuf=1,in_order=1,packed_vq=0");
             }
+            if (scene.replay()) {
+                vdevs.add("net_pcap0,rx_pcap=" + bench.flow(scene.frameBytes()) + ",infinite_rx=1");
+            }
             Testpmd client = Testpmd.start(bench, List.of(), "client-" + name, CLIENT_CPU, vdevs,
                 scene.clientOptions());
             backEnd.forward();
             return new Contender(scene, backEnd, client,
-                scene.tap() ? () -> bench.received(name) : client::received);
+                scene.tap() ? backEnd::toTap : client::received);
         } catch (BenchFailure e) {
             backEnd.close();
             throw e;

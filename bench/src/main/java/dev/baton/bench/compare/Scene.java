@@ -14,7 +14,13 @@ enum Scene {
     FLOWGEN_64(2, false, 64, "start", "flowgen", "two ports wired, the client sends all it can"),
     /** One port and a TAP; the client sends all it can, the kernel drops it. */
     TO_TAP_64(1, true, 64, "start", "txonly", "one port to a TAP, the client sends all it can"),
-    TO_TAP_1514(1, true, 1514, "start", "txonly", "one port to a TAP, the client sends all it can");
+    TO_TAP_1514(1, true, 1514, "start", "txonly", "one port to a TAP, the client sends all it can"),
+    /** The same with what programs send, checksums and all: txonly leaves them out. */
+    FLOW_TO_TAP_64(1, true, 64, "start", Scene.REPLAY, "one port to a TAP, the client sends a UDP flow"),
+    FLOW_TO_TAP_1514(1, true, 1514, "start", Scene.REPLAY, "one port to a TAP, the client sends a UDP flow");
+
+    /** The client forwards from a file to its port. */
+    private static final String REPLAY = "io";
 
     private final int clientPorts;
     private final boolean tap;
@@ -49,6 +55,15 @@ enum Scene {
         return clientPorts;
     }
 
+    int frameBytes() {
+        return frameBytes;
+    }
+
+    /** Whether the client's frames come out of a file. */
+    boolean replay() {
+        return tap && clientMode.equals(REPLAY);
+    }
+
     /** Whether a TAP is at the other end. */
     boolean tap() {
         return tap;
@@ -61,6 +76,7 @@ enum Scene {
 
     /** Options of the client's testpmd. */
     List<String> clientOptions() {
-        return List.of("--forward-mode=" + clientMode, "--txpkts=" + frameBytes, "--port-topology=loop");
+        return List.of("--forward-mode=" + clientMode, "--txpkts=" + frameBytes,
+            "--port-topology=" + (replay() ? "paired" : "loop"));
     }
 }

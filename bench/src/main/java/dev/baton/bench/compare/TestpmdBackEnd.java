@@ -2,13 +2,16 @@ package dev.baton.bench.compare;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongSupplier;
 
 /** DPDK's vhost, and its TAP driver, between which testpmd forwards. */
 final class TestpmdBackEnd implements BackEnd {
     private final Testpmd testpmd;
+    private final LongSupplier toTap;
 
-    private TestpmdBackEnd(Testpmd testpmd) {
+    private TestpmdBackEnd(Testpmd testpmd, LongSupplier toTap) {
         this.testpmd = testpmd;
+        this.toTap = toTap;
     }
 
     static TestpmdBackEnd start(String name, Bench bench, Scene scene, int cpu) {
@@ -20,7 +23,7 @@ final class TestpmdBackEnd implements BackEnd {
             vdevs.add("net_tap0,iface=" + name);
         }
         return new TestpmdBackEnd(Testpmd.start(bench, scene.tap() ? bench.insideNamespace() : List.of(), name, cpu,
-            vdevs, List.of("--forward-mode=io")));
+            vdevs, List.of("--forward-mode=io")), () -> bench.received(name));
     }
 
     @Override
@@ -31,6 +34,11 @@ final class TestpmdBackEnd implements BackEnd {
     @Override
     public Cost cost() {
         return testpmd.cost();
+    }
+
+    @Override
+    public long toTap() {
+        return toTap.getAsLong();
     }
 
     @Override
