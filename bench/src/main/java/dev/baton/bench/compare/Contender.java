@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /** A back end and the client behind it, both stopped while it is not their turn. */
 final class Contender implements AutoCloseable {
@@ -17,13 +18,15 @@ final class Contender implements AutoCloseable {
     private final Scene scene;
     private final BackEnd backEnd;
     private final Testpmd client;
+    private final @Nullable Testpmd sender;
     private final LongSupplier frames;
 
-    private Contender(Scene scene, BackEnd backEnd, Testpmd client, LongSupplier frames) {
+    private Contender(Scene scene, BackEnd backEnd, Testpmd client, @Nullable Testpmd sender) {
         this.scene = scene;
         this.backEnd = backEnd;
         this.client = client;
-        this.frames = frames;
+        this.sender = sender;
+        this.frames = scene.tap() && !scene.fromTap() ? backEnd::toTap : client::received;
     }
 
     /** Baton, of the checkout that this launcher belongs to. */
@@ -45,18 +48,27 @@ final class Contender implements AutoCloseable {
             if (scene.replay()) {
                 vdevs.add("net_pcap0,rx_pcap=" + bench.flow(scene.frameBytes()) + ",infinite_rx=1");
             }
-            Testpmd client = Testpmd.start(bench, List.of(), "client-" + name, CLIENT_CPU, vdevs,
+            Testpmd client = Testpmd.start(bench, List.of(), "client-" + name, CLIENT_CPU, Testpmd.SHARED, vdevs,
                 scene.clientOptions());
             backEnd.forward();
-            return new Contender(scene, backEnd, client,
-                scene.tap() ? backEnd::toTap : client::received);
+            return new Contender(scene, backEnd, client, scene.fromTap() ? sender(bench, scene, name) : null);
         } catch (BenchFailure e) {
             backEnd.close();
             throw e;
         }
     }
 
+    /** Sends into the interface from the kernel's side. */
+    private static Testpmd sender(Bench bench, Scene scene, String name) {
+        return Testpmd.start(bench, bench.insideNamespace(), "sender-" + name, CLIENT_CPU,
+            Testpmd.PRIVATE, List.of("net_af_packet0,iface=" + name),
+            List.of("--forward-mode=txonly", "--txpkts=" + scene.frameBytes()));
+    }
+
     void pause() {
+        if (sender != null) {
+            sender.pause();
+        }
         client.pause();
         backEnd.pause();
     }
@@ -66,6 +78,10 @@ final class Contender implements AutoCloseable {
         backEnd.resume();
         client.resume();
         client.command(scene.start());
+        if (sender != null) {
+            sender.resume();
+            sender.command("start");
+        }
         sleep(SETTLE_MS);
         Cost costBefore = backEnd.cost();
         long before = frames.getAsLong();
@@ -74,6 +90,9 @@ final class Contender implements AutoCloseable {
         long after = frames.getAsLong();
         long afterNs = System.nanoTime();
         Cost costAfter = backEnd.cost();
+        if (sender != null) {
+            sender.command("stop");
+        }
         client.command("stop");
         pause();
         return new Sample((after - before) * 1e9 / (afterNs - beforeNs), costAfter.perFrameSince(costBefore));
@@ -90,6 +109,9 @@ final class Contender implements AutoCloseable {
 
     @Override
     public void close() {
+        if (sender != null) {
+            sender.close();
+        }
         client.close();
         backEnd.close();
     }

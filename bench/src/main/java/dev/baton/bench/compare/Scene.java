@@ -17,10 +17,13 @@ enum Scene {
     TO_TAP_1514(1, true, 1514, "start", "txonly", "one port to a TAP, the client sends all it can"),
     /** The same with what programs send, checksums and all: txonly leaves them out. */
     FLOW_TO_TAP_64(1, true, 64, "start", Scene.REPLAY, "one port to a TAP, the client sends a UDP flow"),
-    FLOW_TO_TAP_1514(1, true, 1514, "start", Scene.REPLAY, "one port to a TAP, the client sends a UDP flow");
+    FLOW_TO_TAP_1514(1, true, 1514, "start", Scene.REPLAY, "one port to a TAP, the client sends a UDP flow"),
+    /** The other way: a packet socket sends into the interface, on the client's CPU. */
+    FROM_TAP_64(1, true, 64, "start", Scene.RECEIVE, "a TAP to one port, a packet socket sends all it can");
 
     /** The client forwards from a file to its port. */
     private static final String REPLAY = "io";
+    private static final String RECEIVE = "rxonly";
 
     private final int clientPorts;
     private final boolean tap;
@@ -62,6 +65,11 @@ enum Scene {
     /** Whether the client's frames come out of a file. */
     boolean replay() {
         return tap && clientMode.equals(REPLAY);
+    }
+
+    /** Whether the frames come from the TAP. */
+    boolean fromTap() {
+        return clientMode.equals(RECEIVE);
     }
 
     /** Whether a TAP is at the other end. */

@@ -14,6 +14,11 @@ final class Testpmd implements AutoCloseable {
         Pattern.compile("total cycles=(\\d+) / total \\w+ packets=(\\d+)\\) at (\\d+) MHz");
     private static final int PATIENCE_SECONDS = 60;
 
+    /** Memory that another process can map: 64 hugepages of 2 MiB. */
+    static final List<String> SHARED = List.of("--in-memory", "--single-file-segments", "-m", "128");
+    /** Memory of its own. */
+    static final List<String> PRIVATE = List.of("--no-huge", "-m", "96");
+
     private final Program program;
 
     private Testpmd(Program program) {
@@ -28,15 +33,16 @@ final class Testpmd implements AutoCloseable {
      * @param by      a command that runs it, such as nsenter; empty without
      * @param name    its own, also for DPDK's files
      * @param cpu     where all of its threads run
+     * @param memory  where its buffers are
      * @param vdevs   its ports
      * @param options of testpmd itself
      */
-    static Testpmd start(Bench bench, List<String> by, String name, int cpu, List<String> vdevs,
-                         List<String> options) {
+    static Testpmd start(Bench bench, List<String> by, String name, int cpu, List<String> memory,
+                         List<String> vdevs, List<String> options) {
         List<String> command = new ArrayList<>(by);
-        command.addAll(List.of("stdbuf", "-oL", "dpdk-testpmd", "--lcores", "0@" + cpu + ",1@" + cpu, "--in-memory",
-            "--single-file-segments", "--no-pci", "--no-telemetry", "-m", "128", "--file-prefix",
-            name + "-" + ProcessHandle.current().pid()));
+        command.addAll(List.of("stdbuf", "-oL", "dpdk-testpmd", "--lcores", "0@" + cpu + ",1@" + cpu,
+            "--no-pci", "--no-telemetry", "--file-prefix", name + "-" + ProcessHandle.current().pid()));
+        command.addAll(memory);
         vdevs.forEach(vdev -> command.addAll(List.of("--vdev", vdev)));
         command.addAll(List.of("--", "-i", "--total-num-mbufs=16384", "--record-core-cycles"));
         command.addAll(options);

@@ -23,7 +23,7 @@ final class TestpmdBackEnd implements BackEnd {
             vdevs.add("net_tap0,iface=" + name);
         }
         return new TestpmdBackEnd(Testpmd.start(bench, scene.tap() ? bench.insideNamespace() : List.of(), name, cpu,
-            vdevs, List.of("--forward-mode=io")), () -> bench.received(name));
+            Testpmd.SHARED, vdevs, List.of("--forward-mode=io")), () -> bench.received(name));
     }
 
     @Override
