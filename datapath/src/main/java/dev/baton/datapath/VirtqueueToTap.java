@@ -104,8 +104,8 @@ final class VirtqueueToTap implements Transfer {
         long bytes = 0;
         for (int chain = from; chain < from + frames; chain++) {
             bytes += burst.lengthBytes(chain) - VirtioNetHeader.LENGTH;
-            queue.use(burst.head(chain), 0);
         }
+        queue.use(burst, from, frames);
         return bytes;
     }
 

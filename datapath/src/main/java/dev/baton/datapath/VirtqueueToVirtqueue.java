@@ -173,8 +173,8 @@ final class VirtqueueToVirtqueue implements Transfer {
         long bytes = 0;
         for (int i = 0; i < count; i++) {
             bytes += burst.lengthBytes(i) - VirtioNetHeader.LENGTH;
-            sourceQueue.use(burst.head(i), 0);
         }
+        sourceQueue.use(burst, 0, count);
         source.counters().received(count, bytes);
         target.counters().txDrop(DropReason.PEER_DOWN, count);
         source.publish(sourceQueue);

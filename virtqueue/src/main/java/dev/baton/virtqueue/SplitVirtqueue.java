@@ -204,8 +204,7 @@ public final class SplitVirtqueue implements Virtqueue {
     public void use(int head, int writtenBytes) {
         long entry = (head & 0xFFFFL) | ((long) writtenBytes << 32);
         RawMemory.putLong(usedRing + ((long) (usedIdx & slotMask) << 3), entry);
-        usedIdx = usedIdx + 1 & INDEX_MASK;
-        lastAvailIdx = lastAvailIdx + 1 & INDEX_MASK;
+        advance(1);
     }
 
     @Override
@@ -217,7 +216,7 @@ public final class SplitVirtqueue implements Virtqueue {
             RawMemory.putLong(ring + ((long) (used & slotMask) << 3), heads[i] & 0xFFFFL);
             used++;
         }
-        passed(count);
+        advance(count);
     }
 
     @Override
@@ -233,10 +232,10 @@ public final class SplitVirtqueue implements Virtqueue {
             used++;
             frame++;
         }
-        passed(count);
+        advance(count);
     }
 
-    private void passed(int chains) {
+    private void advance(int chains) {
         usedIdx = usedIdx + chains & INDEX_MASK;
         lastAvailIdx = lastAvailIdx + chains & INDEX_MASK;
     }
