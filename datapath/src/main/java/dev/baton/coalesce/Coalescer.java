@@ -21,7 +21,7 @@ import dev.baton.virtqueue.VirtioNetHeader;
  * would cut like this: the same flow, nothing between, equal sizes (the last may be shorter), everything in the headers
  * equal but what the kernel counts up by itself. Frames of two flows that alternate are no run: their order is kept.
  * Checksums are verified before, for the kernel computes all of them anew and would make good a wrong one. Whatever is
- * odd in any way is left alone: no checksum, options of IPv4, fragments, padding, VLAN tags, tunnels.
+ * odd in any way is left alone: no checksum, options of IPv4, fragments, padding, VLAN tags.
  *
  * <p>For one thread; allocates only when it is made. A guest that changes its frames meanwhile changes what it sends,
  * and nothing else.

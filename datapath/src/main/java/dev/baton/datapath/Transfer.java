@@ -14,7 +14,7 @@ sealed interface Transfer permits VirtqueueToVirtqueue, VirtqueueToTap, TapToVir
     int BURST = 32;
     /**
      * Frames of the longest burst of any transfer. Between virtqueues a burst costs some cache lines that both sides
-     * write, the indices, whatever its length: 128 frames cost a sixth less than 32 of them each.
+     * write, the indices, whatever its length: a frame of 128 costs an eighth less than one of 32.
      */
     int MAX_BURST = 128;
 
