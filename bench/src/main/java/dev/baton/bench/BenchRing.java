@@ -5,8 +5,9 @@ import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.GuestMemory;
 import dev.baton.virtqueue.MemoryRegion;
 import dev.baton.virtqueue.QueueState;
-import dev.baton.virtqueue.SplitVirtqueue;
-import dev.baton.virtqueue.SplitVirtqueueDriver;
+import dev.baton.virtqueue.RingFormat;
+import dev.baton.virtqueue.Virtqueue;
+import dev.baton.virtqueue.VirtqueueDriver;
 import dev.baton.virtqueue.VirtqueueLayout;
 import java.util.List;
 
@@ -18,7 +19,7 @@ import java.util.List;
 final class BenchRing {
     private static final long GUEST_BASE = 0x1_0000_0000L;
 
-    final SplitVirtqueue device;
+    final Virtqueue device;
     private final long availIndex;
     private int availIdx;
 
@@ -30,12 +31,12 @@ final class BenchRing {
         }
         int chains = size / segmentBytes.length;
         int stride = (chainBytes + 63) & -64;
-        long ringBytes = VirtqueueLayout.contiguousBytes(size);
+        long ringBytes = VirtqueueLayout.contiguousBytes(RingFormat.SPLIT, size);
         long length = ringBytes + (long) chains * stride;
         // Mapped as long as the JVM lives: a trial's rings are few.
         long host = Mapping.anonymous(length).address();
-        VirtqueueLayout layout = VirtqueueLayout.contiguous(size, host);
-        SplitVirtqueueDriver driver = new SplitVirtqueueDriver(layout, features);
+        VirtqueueLayout layout = VirtqueueLayout.contiguous(RingFormat.SPLIT, size, host);
+        VirtqueueDriver driver = VirtqueueDriver.of(layout, features, 0);
         long[] addresses = new long[segmentBytes.length];
         for (int i = 0; i < chains; i++) {
             long at = GUEST_BASE + ringBytes + (long) i * stride;
@@ -52,7 +53,7 @@ final class BenchRing {
         driver.disableNotifications();
         repeatHeads(layout, chains);
         GuestMemory memory = GuestMemory.of(List.of(new MemoryRegion(GUEST_BASE, length, GUEST_BASE, host)));
-        device = new SplitVirtqueue(layout, memory, features, QueueState.FRESH);
+        device = Virtqueue.of(layout, memory, features, QueueState.fresh(layout.format()));
         availIndex = layout.availableRing() + 2;
     }
 

@@ -4,7 +4,7 @@ import dev.baton.ffi.Mapping;
 import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.QueueRecord;
-import dev.baton.virtqueue.SplitVirtqueue;
+import dev.baton.virtqueue.Virtqueue;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -43,7 +43,7 @@ public class PublishBenchmark {
     public boolean record;
 
     private BenchRing ring;
-    private SplitVirtqueue queue;
+    private Virtqueue queue;
     private ChainBurst frames;
 
     /** Fills the ring. */

@@ -5,8 +5,8 @@ import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.QueueRecord;
-import dev.baton.virtqueue.SplitVirtqueue;
 import dev.baton.virtqueue.VirtioNetHeader;
+import dev.baton.virtqueue.Virtqueue;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -63,8 +63,8 @@ public class RingForwardBenchmark {
 
     private BenchRing from;
     private BenchRing to;
-    private SplitVirtqueue source;
-    private SplitVirtqueue sink;
+    private Virtqueue source;
+    private Virtqueue sink;
     private ChainBurst frames;
     private ChainBurst room;
 

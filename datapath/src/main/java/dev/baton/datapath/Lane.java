@@ -1,7 +1,7 @@
 package dev.baton.datapath;
 
 import dev.baton.virtqueue.ChainBurst;
-import dev.baton.virtqueue.SplitVirtqueue;
+import dev.baton.virtqueue.Virtqueue;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -140,7 +140,7 @@ final class Lane {
     /** Goes on with a suspended transfer; what its sound virtqueues had used already is published now. */
     void unsuspend(Transfer transfer) {
         for (VirtqueueEnd end : transfer.virtqueueEnds()) {
-            SplitVirtqueue queue = end.queue();
+            Virtqueue queue = end.queue();
             if (queue != null) {
                 end.publish(queue);
             }

@@ -7,9 +7,10 @@ import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.GuestMemory;
 import dev.baton.virtqueue.MemoryRegion;
 import dev.baton.virtqueue.QueueState;
-import dev.baton.virtqueue.SplitVirtqueue;
-import dev.baton.virtqueue.SplitVirtqueueDriver;
+import dev.baton.virtqueue.RingFormat;
 import dev.baton.virtqueue.VirtioNetHeader;
+import dev.baton.virtqueue.Virtqueue;
+import dev.baton.virtqueue.VirtqueueDriver;
 import dev.baton.virtqueue.VirtqueueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -32,6 +33,7 @@ public final class MemoryDriver implements AutoCloseable {
     private static final int MAX_SLOTS = (MAX_FRAME_BYTES + VirtioNetHeader.LENGTH) / SLOT_BYTES + 1;
     private static final long FEATURES = Features.VERSION_1 | Features.MRG_RXBUF | Features.EVENT_IDX;
 
+    private final long features;
     private final int queueSize;
     private final int regionCount;
     private final Mapping memory;
@@ -40,8 +42,8 @@ public final class MemoryDriver implements AutoCloseable {
     private final EventFd rxKick = EventFd.create();
     private final VirtqueueLayout txLayout;
     private final VirtqueueLayout rxLayout;
-    private final SplitVirtqueueDriver tx;
-    private final SplitVirtqueueDriver rx;
+    private final VirtqueueDriver tx;
+    private final VirtqueueDriver rx;
     private final long txSlots;
     private final long rxSlots;
     /** Free transmit slots are a list through here; the slots of a chain in flight too, from its head's first slot. */
@@ -55,19 +57,20 @@ public final class MemoryDriver implements AutoCloseable {
     private int freeSlots;
 
     MemoryDriver(int queueSize) {
-        this(queueSize, 1);
+        this(queueSize, 1, RingFormat.SPLIT);
     }
 
     /** A driver whose memory the device knows as so many regions of about the same size. */
-    MemoryDriver(int queueSize, int regions) {
+    MemoryDriver(int queueSize, int regions, RingFormat format) {
+        this.features = FEATURES | (format == RingFormat.PACKED ? Features.RING_PACKED : 0);
         this.queueSize = queueSize;
         this.regionCount = regions;
-        long ringBytes = VirtqueueLayout.contiguousBytes(queueSize) + 63 & ~63L;
+        long ringBytes = VirtqueueLayout.contiguousBytes(format, queueSize) + 63 & ~63L;
         memory = Mapping.anonymous(2 * ringBytes + 2L * queueSize * SLOT_BYTES);
-        txLayout = VirtqueueLayout.contiguous(queueSize, memory.address());
-        rxLayout = VirtqueueLayout.contiguous(queueSize, memory.address() + ringBytes);
-        tx = new SplitVirtqueueDriver(txLayout, FEATURES);
-        rx = new SplitVirtqueueDriver(rxLayout, FEATURES);
+        txLayout = VirtqueueLayout.contiguous(format, queueSize, memory.address());
+        rxLayout = VirtqueueLayout.contiguous(format, queueSize, memory.address() + ringBytes);
+        tx = VirtqueueDriver.of(txLayout, features);
+        rx = VirtqueueDriver.of(rxLayout, features);
         txSlots = memory.address() + 2 * ringBytes;
         rxSlots = txSlots + (long) queueSize * SLOT_BYTES;
         nextSlot = new int[queueSize];
@@ -85,21 +88,22 @@ public final class MemoryDriver implements AutoCloseable {
     /** Starts the device's side on both ends of the port. */
     void start(VirtqueueEnd rxEnd, VirtqueueEnd txEnd) {
         rxEnd.enable(true);
-        rxEnd.start(deviceSide(txLayout), FEATURES, txKick, null);
+        rxEnd.start(deviceSide(txLayout), features, txKick, null);
         txEnd.enable(true);
-        txEnd.start(deviceSide(rxLayout), FEATURES, rxKick, null);
+        txEnd.start(deviceSide(rxLayout), features, rxKick, null);
     }
 
     /** Gets two ends ready that are to go on with what was started on two others. */
     void prepare(VirtqueueEnd rxEnd, VirtqueueEnd txEnd) {
         rxEnd.enable(true);
-        rxEnd.prepare(deviceSide(txLayout), FEATURES, txKick, null);
+        rxEnd.prepare(deviceSide(txLayout), features, txKick, null);
         txEnd.enable(true);
-        txEnd.prepare(deviceSide(rxLayout), FEATURES, rxKick, null);
+        txEnd.prepare(deviceSide(rxLayout), features, rxKick, null);
     }
 
-    private SplitVirtqueue deviceSide(VirtqueueLayout layout) {
-        return new SplitVirtqueue(layout, GuestMemory.of(regions()), FEATURES, QueueState.FRESH);
+    private Virtqueue deviceSide(VirtqueueLayout layout) {
+        return Virtqueue.of(layout, GuestMemory.of(regions()), features,
+            QueueState.fresh(layout.format()));
     }
 
     /** No slot lies in two of them. */

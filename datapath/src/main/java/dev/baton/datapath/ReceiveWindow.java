@@ -3,8 +3,8 @@ package dev.baton.datapath;
 import dev.baton.ffi.IovecArray;
 import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.ChainBurst;
-import dev.baton.virtqueue.SplitVirtqueue;
 import dev.baton.virtqueue.VirtioNetHeader;
+import dev.baton.virtqueue.Virtqueue;
 
 /**
  * The buffers that a driver offers for frames to come, fetched ahead and used up from the front.
@@ -39,12 +39,12 @@ final class ReceiveWindow {
     }
 
     /** Makes sure that {@code wantedBytes} are offered, as far as the driver has them; false without a chain. */
-    boolean offer(SplitVirtqueue queue, long wantedBytes) {
+    boolean offer(Virtqueue queue, long wantedBytes) {
         boolean valid = generation == end.generation() && next < count;
         return (valid && bytesLeft >= wantedBytes) || fetch(queue);
     }
 
-    private boolean fetch(SplitVirtqueue queue) {
+    private boolean fetch(Virtqueue queue) {
         generation = end.generation();
         next = 0;
         count = queue.fetchWritable(chains, MAX_CHAINS, WINDOW_BYTES);
@@ -59,8 +59,8 @@ final class ReceiveWindow {
      * After an offer of fewer bytes than wanted: whether the driver can still add to what was fetched. It cannot when
      * it has made its whole queue available, or more than the window holds.
      */
-    boolean mayGrow(SplitVirtqueue queue) {
-        return count < queue.size() && count == queue.availableSeen();
+    boolean mayGrow(Virtqueue queue) {
+        return count < queue.size() && queue.fetchedAll();
     }
 
     IovecArray segments() {
@@ -98,7 +98,7 @@ final class ReceiveWindow {
     }
 
     /** Completes the next chains with frames that lie in them, one in each, their headers too. */
-    void usePlain(SplitVirtqueue queue, ChainBurst frames, int from, int frameCount) {
+    void usePlain(Virtqueue queue, ChainBurst frames, int from, int frameCount) {
         queue.use(chains, next, frameCount, frames, from);
         int end = next + frameCount;
         for (int chain = next; chain < end; chain++) {
@@ -123,7 +123,7 @@ final class ReceiveWindow {
     }
 
     /** Completes a frame of {@code frameBytes} that fills the next chains; returns how many they were. */
-    int use(SplitVirtqueue queue, long frameBytes) {
+    int use(Virtqueue queue, long frameBytes) {
         int first = next;
         int firstSegment = segment();
         long left = frameBytes;

@@ -4,6 +4,7 @@ import dev.baton.coalesce.Coalescer;
 import dev.baton.ffi.EventFd;
 import dev.baton.tap.LoopbackDevice;
 import dev.baton.tap.TapQueue;
+import dev.baton.virtqueue.RingFormat;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -15,12 +16,13 @@ import java.util.function.BooleanSupplier;
  * compiled and its classes loaded: the first handover of a process would otherwise be interpreted, and take a hundred
  * times as long.
  *
- * <p>Two agents, both played by the calling thread, hand three lanes to and fro, one for each kind of transfer, with
- * frames on the way:
+ * <p>Two agents, both played by the calling thread, hand lanes to and fro, for each kind of transfer and each format of
+ * a virtqueue, with frames on the way:
  *
  * <pre>
- *   driver a = driver b            virtqueue to virtqueue, both ways
- *   driver c = loopback            virtqueue to TAP, TAP to virtqueue
+ *   driver a = driver b            virtqueue to virtqueue, split to packed and packed to split
+ *   driver c = loopback            split virtqueue to TAP, TAP to split virtqueue
+ *   driver d = loopback            the same, packed
  *   loopback = loopback            TAP to TAP
  * </pre>
  */
@@ -43,18 +45,23 @@ final class Rehearsal implements AutoCloseable {
 
     private final Counters counters = new Counters("rehearsal");
     private final Baton baton = Baton.create("rehearsal");
-    private final MemoryDriver[] drivers = {new MemoryDriver(QUEUE_SIZE, REGIONS),
-        new MemoryDriver(QUEUE_SIZE, REGIONS), new MemoryDriver(QUEUE_SIZE, REGIONS)};
-    private final LoopbackDevice loopback = LoopbackDevice.open("rehearsal", 3);
+    private final MemoryDriver[] drivers = {driver(RingFormat.SPLIT), driver(RingFormat.PACKED),
+        driver(RingFormat.SPLIT), driver(RingFormat.PACKED)};
+    private final LoopbackDevice loopback = LoopbackDevice.open("rehearsal", 4);
     private final EventFd call = EventFd.create();
     /** What has to go alone, and what can be joined: a UDP datagram from 10.0.0.1 to 10.0.0.2, checksums and all. */
     private final byte[][] frames = {new byte[60], HexFormat.of().parseHex("02000000000102000000000208004500002e0000"
         + "4000401126bd0a0000010a00000200090009001aeba5000000000000000000000000000000000000")};
-    private final int[] laneRecords = {baton.allocateLane(), baton.allocateLane(), baton.allocateLane()};
+    private final int[] laneRecords = {baton.allocateLane(), baton.allocateLane(), baton.allocateLane(),
+        baton.allocateLane()};
     private final int firstQueue = baton.allocateQueues(2 * drivers.length);
     private final int firstSlot = baton.allocateSlots(loopback.queueCount());
     private final QueueCounters queueCounters = QueueCounters.allocate(counters, "rehearsal", 0);
     private final Side[] sides = {new Side(0), new Side(1)};
+
+    private static MemoryDriver driver(RingFormat format) {
+        return new MemoryDriver(QUEUE_SIZE, REGIONS, format);
+    }
 
     private Rehearsal() {
         sides[0].lanes.forEach(sides[0].agent::add);
@@ -106,11 +113,16 @@ final class Rehearsal implements AutoCloseable {
                 tx[i].call(call);
             }
             lanes.add(lane(0, new VirtqueueToVirtqueue(rx[0], tx[1]), new VirtqueueToVirtqueue(rx[1], tx[0])));
-            lanes.add(lane(1, new VirtqueueToTap(rx[2], queue(0), queueCounters,
+            lanes.add(tapLane(1, 0, rx[2], tx[2]));
+            lanes.add(tapLane(2, 1, rx[3], tx[3]));
+            lanes.add(lane(3, new TapToTap(queue(2), queueCounters, baton.slot(firstSlot + 2), queue(3), queueCounters),
+                new TapToTap(queue(3), queueCounters, baton.slot(firstSlot + 3), queue(2), queueCounters)));
+        }
+
+        private Lane tapLane(int index, int queue, VirtqueueEnd rx, VirtqueueEnd tx) {
+            return lane(index, new VirtqueueToTap(rx, queue(queue), queueCounters,
                     new Coalescer(true, true, TapQueue.MAX_SEGMENTS)),
-                new TapToVirtqueue(queue(0), queueCounters, baton.slot(firstSlot), tx[2])));
-            lanes.add(lane(2, new TapToTap(queue(1), queueCounters, baton.slot(firstSlot + 1), queue(2), queueCounters),
-                new TapToTap(queue(2), queueCounters, baton.slot(firstSlot + 2), queue(1), queueCounters)));
+                new TapToVirtqueue(queue(queue), queueCounters, baton.slot(firstSlot + queue), tx));
         }
 
         private VirtqueueEnd end(int record) {

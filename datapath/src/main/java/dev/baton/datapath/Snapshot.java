@@ -1,7 +1,7 @@
 package dev.baton.datapath;
 
 import dev.baton.virtqueue.QueueState;
-import dev.baton.virtqueue.SplitVirtqueue;
+import dev.baton.virtqueue.Virtqueue;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -101,7 +101,7 @@ public record Snapshot(List<PortView> ports, List<WireView> wires, long epochs) 
     }
 
     private static void view(VirtqueueEnd end, Map<VirtqueueEnd, QueueView> into) {
-        SplitVirtqueue queue = end.queue();
+        Virtqueue queue = end.queue();
         if (queue != null) {
             into.put(end, new QueueView(0, false, queue.size(), end.enabled(), queue.state()));
         }

@@ -5,8 +5,8 @@ import dev.baton.ffi.IovecArray;
 import dev.baton.tap.TapDevice;
 import dev.baton.tap.TapQueue;
 import dev.baton.virtqueue.ChainBurst;
-import dev.baton.virtqueue.SplitVirtqueue;
 import dev.baton.virtqueue.VirtioNetHeader;
+import dev.baton.virtqueue.Virtqueue;
 import java.util.List;
 
 /**
@@ -60,7 +60,7 @@ final class TapToVirtqueue implements Transfer {
 
     @Override
     public int doBurst(ChainBurst scratch) {
-        SplitVirtqueue queue = target.queue();
+        Virtqueue queue = target.queue();
         if (queue == null || !target.enabled() || !source.attached()) {
             return 0;
         }
@@ -78,7 +78,7 @@ final class TapToVirtqueue implements Transfer {
         return frames;
     }
 
-    private int readBurst(SplitVirtqueue queue) {
+    private int readBurst(Virtqueue queue) {
         int frames = 0;
         long bytes = 0;
         while (frames < BURST && pendingBytes == 0) {
@@ -96,7 +96,7 @@ final class TapToVirtqueue implements Transfer {
     }
 
     /** Reads one frame into the guest's buffers; returns its length with header, or not more than 0 without one. */
-    private long readFrame(SplitVirtqueue queue) {
+    private long readFrame(Virtqueue queue) {
         boolean mergeable = target.mergeable();
         long wanted = mergeable && largeFrames > 0 ? TapDevice.MAX_FRAME_BYTES : 1;
         if (!window.offer(queue, wanted)) {
@@ -121,7 +121,7 @@ final class TapToVirtqueue implements Transfer {
         return result;
     }
 
-    private void arrived(SplitVirtqueue queue, long length, int first, int count) {
+    private void arrived(Virtqueue queue, long length, int first, int count) {
         long offered = 0;
         IovecArray segments = window.segments();
         for (int i = 0; i < count; i++) {
@@ -137,7 +137,7 @@ final class TapToVirtqueue implements Transfer {
         }
     }
 
-    private void overflowed(SplitVirtqueue queue, long length, int first, long offered) {
+    private void overflowed(Virtqueue queue, long length, int first, long offered) {
         if (!target.mergeable() || offered > StagingSlot.HEAD_ROOM) {
             target.counters().txDrop(DropReason.TOO_LONG, 1);
             return;
@@ -148,7 +148,7 @@ final class TapToVirtqueue implements Transfer {
         deliverPending(queue);
     }
 
-    private void deliverPending(SplitVirtqueue queue) {
+    private void deliverPending(Virtqueue queue) {
         boolean fits = window.offer(queue, pendingBytes) && window.bytesLeft() >= pendingBytes;
         if (fits) {
             SegmentCopy.scatter(pendingAddress, window.segments(), window.segment(), pendingBytes);
@@ -181,13 +181,13 @@ final class TapToVirtqueue implements Transfer {
 
     @Override
     public boolean armWakeups() {
-        SplitVirtqueue queue = target.queue();
+        Virtqueue queue = target.queue();
         return queue != null && starved && queue.enableNotifications();
     }
 
     @Override
     public void disarmWakeups() {
-        SplitVirtqueue queue = target.queue();
+        Virtqueue queue = target.queue();
         if (queue != null) {
             queue.disableNotifications();
         }

@@ -9,8 +9,8 @@ import dev.baton.vhostuser.RingLayout;
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.GuestMemory;
 import dev.baton.virtqueue.QueueState;
-import dev.baton.virtqueue.SplitVirtqueue;
 import dev.baton.virtqueue.VirtioNetHeader;
+import dev.baton.virtqueue.Virtqueue;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 final class VhostUserDevice implements BackendDevice {
     /** IN_ORDER costs nothing here: every transfer uses chains as they come, and makes the others wait behind one. */
     private static final long BASE_FEATURES = Features.VERSION_1 | Features.INDIRECT_DESC | Features.EVENT_IDX
-        | Features.IN_ORDER | Features.MRG_RXBUF | Features.MTU | Features.GUEST_ANNOUNCE;
+        | Features.RING_PACKED | Features.IN_ORDER | Features.MRG_RXBUF | Features.MTU | Features.GUEST_ANNOUNCE;
 
     private final VhostUserPort port;
     private final VhostUserPortConfig config;
@@ -33,11 +33,11 @@ final class VhostUserDevice implements BackendDevice {
 
     /** A started virtqueue and what the conductor has to know of it. */
     private static final class Running {
-        private final SplitVirtqueue queue;
+        private final Virtqueue queue;
         private @Nullable EventFd err;
         private boolean enabled;
 
-        Running(SplitVirtqueue queue, Ring ring) {
+        Running(Virtqueue queue, Ring ring) {
             this.queue = queue;
             this.err = ring.err();
             this.enabled = ring.enabled();
@@ -118,7 +118,7 @@ final class VhostUserDevice implements BackendDevice {
             throw new DatapathException("a legacy guest without mergeable buffers: its virtio-net header has "
                 + "10 bytes, Baton's has 12");
         }
-        SplitVirtqueue queue = new SplitVirtqueue(ring.layout(), ring.memory(), ring.features(), ring.state());
+        Virtqueue queue = Virtqueue.of(ring.layout(), ring.memory(), ring.features(), ring.state());
         Running started = new Running(queue, ring);
         running[index] = started;
         VirtqueueEnd end = end(index);

@@ -4,8 +4,7 @@ import dev.baton.ffi.EventFd;
 import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.QueueRecord;
-import dev.baton.virtqueue.QueueState;
-import dev.baton.virtqueue.SplitVirtqueue;
+import dev.baton.virtqueue.Virtqueue;
 import dev.baton.virtqueue.VirtqueueFault;
 import org.jspecify.annotations.Nullable;
 
@@ -21,7 +20,7 @@ final class VirtqueueEnd {
     private final QueueCounters counters;
     private final QueueRecord record;
     private final FaultListener faults;
-    private @Nullable SplitVirtqueue queue;
+    private @Nullable Virtqueue queue;
     private long generation;
     private long features;
     private boolean enabled;
@@ -41,7 +40,7 @@ final class VirtqueueEnd {
         this.faults = faults;
     }
 
-    void start(SplitVirtqueue newQueue, long ackedFeatures, @Nullable EventFd newKick, @Nullable EventFd newCall) {
+    void start(Virtqueue newQueue, long ackedFeatures, @Nullable EventFd newKick, @Nullable EventFd newCall) {
         queue = newQueue;
         generation++;
         features = ackedFeatures;
@@ -65,7 +64,7 @@ final class VirtqueueEnd {
      * Gets ready for a virtqueue that another owner still runs: nothing that both owners see is touched before
      * {@link #resume}.
      */
-    void prepare(SplitVirtqueue newQueue, long ackedFeatures, @Nullable EventFd newKick, @Nullable EventFd newCall) {
+    void prepare(Virtqueue newQueue, long ackedFeatures, @Nullable EventFd newKick, @Nullable EventFd newCall) {
         queue = newQueue;
         features = ackedFeatures;
         kick = newKick;
@@ -74,24 +73,24 @@ final class VirtqueueEnd {
 
     /** The virtqueue is this owner's now, and goes on where the record says. */
     void resume() {
-        SplitVirtqueue resumed = queue;
+        Virtqueue resumed = queue;
         if (resumed == null) {
             return;
         }
         generation++;
         faultReported = false;
         try {
-            resumed.resume(record.state(), record);
+            resumed.resume(record);
         } catch (IllegalArgumentException e) {
             // No state that a virtqueue can be in: what the driver sees is believed instead.
-            resumed.resume(resumed.state().recovered(resumed.layout()), record);
+            resumed.recover(record);
         }
         resumed.disableNotifications();
     }
 
     /** Reads the record as {@link #resume} will. */
     void stayWarm() {
-        SplitVirtqueue prepared = queue;
+        Virtqueue prepared = queue;
         if (prepared != null) {
             try {
                 prepared.follow(record);
@@ -104,17 +103,9 @@ final class VirtqueueEnd {
 
     /** Makes the record one to resume from, after its owner died in the middle of a burst. */
     void recover() {
-        SplitVirtqueue recovered = queue;
+        Virtqueue recovered = queue;
         if (recovered != null) {
-            recovered.resume(lastState(recovered).recovered(recovered.layout()), record);
-        }
-    }
-
-    private QueueState lastState(SplitVirtqueue of) {
-        try {
-            return record.state();
-        } catch (IllegalArgumentException e) {
-            return of.state();
+            recovered.recover(record);
         }
     }
 
@@ -138,7 +129,7 @@ final class VirtqueueEnd {
     }
 
     /** The running virtqueue, null when stopped or when it broke the rules. */
-    @Nullable SplitVirtqueue queue() {
+    @Nullable Virtqueue queue() {
         return queue;
     }
 
@@ -173,7 +164,7 @@ final class VirtqueueEnd {
     }
 
     /** Publishes what was used and notifies the driver when it wants to know. */
-    void publish(SplitVirtqueue published) {
+    void publish(Virtqueue published) {
         if (published.publish()) {
             call();
         }
@@ -188,7 +179,7 @@ final class VirtqueueEnd {
     }
 
     /** Called when a fetch found nothing: tells the conductor, once, when that is because the queue is broken. */
-    void checkFault(SplitVirtqueue checked) {
+    void checkFault(Virtqueue checked) {
         VirtqueueFault fault = checked.fault();
         if (fault != null && !faultReported) {
             faultReported = true;
@@ -198,7 +189,7 @@ final class VirtqueueEnd {
     }
 
     /** Takes frames and gives them to nobody: what virtio-net asks of a started but disabled transmitq. */
-    int discard(SplitVirtqueue source, ChainBurst burst, int count) {
+    int discard(Virtqueue source, ChainBurst burst, int count) {
         source.use(burst, 0, count);
         counters.rxDrop(DropReason.RING_DISABLED, count);
         publish(source);

@@ -4,8 +4,8 @@ import dev.baton.coalesce.Coalescer;
 import dev.baton.ffi.RawMemory;
 import dev.baton.tap.TapQueue;
 import dev.baton.virtqueue.ChainBurst;
-import dev.baton.virtqueue.SplitVirtqueue;
 import dev.baton.virtqueue.VirtioNetHeader;
+import dev.baton.virtqueue.Virtqueue;
 import java.util.List;
 
 /**
@@ -39,7 +39,7 @@ final class VirtqueueToTap implements Transfer {
 
     @Override
     public int doBurst(ChainBurst burst) {
-        SplitVirtqueue queue = source.queue();
+        Virtqueue queue = source.queue();
         if (queue == null) {
             return 0;
         }
@@ -51,7 +51,7 @@ final class VirtqueueToTap implements Transfer {
         return source.enabled() ? forward(queue, burst, count) : source.discard(queue, burst, count);
     }
 
-    private int forward(SplitVirtqueue queue, ChainBurst burst, int count) {
+    private int forward(Virtqueue queue, ChainBurst burst, int count) {
         int taken = 0;
         int written = 0;
         int alone = 0;
@@ -100,7 +100,7 @@ final class VirtqueueToTap implements Transfer {
     }
 
     /** Gives the guest back what has been written; returns its bytes, without the virtio-net headers. */
-    private static long use(SplitVirtqueue queue, ChainBurst burst, int from, int frames) {
+    private static long use(Virtqueue queue, ChainBurst burst, int from, int frames) {
         long bytes = 0;
         for (int chain = from; chain < from + frames; chain++) {
             bytes += burst.lengthBytes(chain) - VirtioNetHeader.LENGTH;
@@ -134,14 +134,14 @@ final class VirtqueueToTap implements Transfer {
 
     @Override
     public boolean armWakeups() {
-        SplitVirtqueue queue = source.queue();
+        Virtqueue queue = source.queue();
         // A TAP whose send buffer is full gives no edge to wait for; that is rare and short: keep polling.
         return queue != null && (queue.enableNotifications() || blocked);
     }
 
     @Override
     public void disarmWakeups() {
-        SplitVirtqueue queue = source.queue();
+        Virtqueue queue = source.queue();
         if (queue != null) {
             queue.disableNotifications();
         }

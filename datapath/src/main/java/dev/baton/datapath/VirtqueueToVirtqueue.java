@@ -3,8 +3,8 @@ package dev.baton.datapath;
 import dev.baton.ffi.IovecArray;
 import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.ChainBurst;
-import dev.baton.virtqueue.SplitVirtqueue;
 import dev.baton.virtqueue.VirtioNetHeader;
+import dev.baton.virtqueue.Virtqueue;
 import java.util.List;
 
 /**
@@ -37,7 +37,7 @@ final class VirtqueueToVirtqueue implements Transfer {
 
     @Override
     public int doBurst(ChainBurst burst) {
-        SplitVirtqueue sourceQueue = source.queue();
+        Virtqueue sourceQueue = source.queue();
         if (sourceQueue == null) {
             return 0;
         }
@@ -49,12 +49,12 @@ final class VirtqueueToVirtqueue implements Transfer {
         if (!source.enabled()) {
             return source.discard(sourceQueue, burst, count);
         }
-        SplitVirtqueue targetQueue = target.queue();
+        Virtqueue targetQueue = target.queue();
         return targetQueue == null || !target.enabled()
             ? dropAll(sourceQueue, burst, count) : forward(sourceQueue, targetQueue, burst, count);
     }
 
-    private int forward(SplitVirtqueue sourceQueue, SplitVirtqueue targetQueue, ChainBurst burst, int count) {
+    private int forward(Virtqueue sourceQueue, Virtqueue targetQueue, ChainBurst burst, int count) {
         int taken = 0;
         received = 0;
         receivedBytes = 0;
@@ -79,7 +79,7 @@ final class VirtqueueToVirtqueue implements Transfer {
     }
 
     /** Takes a run of plain frames; returns how many. */
-    private int takePlain(SplitVirtqueue sourceQueue, SplitVirtqueue targetQueue, ChainBurst burst, int from) {
+    private int takePlain(Virtqueue sourceQueue, Virtqueue targetQueue, ChainBurst burst, int from) {
         int count = run.copy(burst, from, window);
         window.usePlain(targetQueue, burst, from, count);
         sourceQueue.use(burst, from, count);
@@ -91,7 +91,7 @@ final class VirtqueueToVirtqueue implements Transfer {
     }
 
     /** Takes any frame; false when the receiver has too few buffers for it at the moment. */
-    private boolean takeOther(SplitVirtqueue sourceQueue, SplitVirtqueue targetQueue, ChainBurst burst, int chain) {
+    private boolean takeOther(Virtqueue sourceQueue, Virtqueue targetQueue, ChainBurst burst, int chain) {
         int length = burst.lengthBytes(chain);
         if (length < Offloads.SHORTEST_FRAME) {
             source.counters().rxDrop(DropReason.RUNT, 1);
@@ -107,7 +107,7 @@ final class VirtqueueToVirtqueue implements Transfer {
     }
 
     /** Delivers or drops one frame; false when the receiver has too few buffers at the moment. */
-    private boolean deliver(SplitVirtqueue targetQueue, IovecArray from, int segment, int length) {
+    private boolean deliver(Virtqueue targetQueue, IovecArray from, int segment, int length) {
         boolean mergeable = target.mergeable();
         if (!window.offer(targetQueue, mergeable ? length : 1)) {
             return false;
@@ -132,7 +132,7 @@ final class VirtqueueToVirtqueue implements Transfer {
         return true;
     }
 
-    private void copy(SplitVirtqueue targetQueue, IovecArray from, int segment, int length, long header) {
+    private void copy(Virtqueue targetQueue, IovecArray from, int segment, int length, long header) {
         IovecArray to = window.segments();
         int targetSegment = window.segment();
         long sourceLength = from.length(segment);
@@ -169,7 +169,7 @@ final class VirtqueueToVirtqueue implements Transfer {
         }
     }
 
-    private int dropAll(SplitVirtqueue sourceQueue, ChainBurst burst, int count) {
+    private int dropAll(Virtqueue sourceQueue, ChainBurst burst, int count) {
         long bytes = 0;
         for (int i = 0; i < count; i++) {
             bytes += burst.lengthBytes(i) - VirtioNetHeader.LENGTH;
@@ -183,11 +183,11 @@ final class VirtqueueToVirtqueue implements Transfer {
 
     @Override
     public boolean armWakeups() {
-        SplitVirtqueue sourceQueue = source.queue();
+        Virtqueue sourceQueue = source.queue();
         if (sourceQueue == null) {
             return false;
         }
-        SplitVirtqueue targetQueue = target.queue();
+        Virtqueue targetQueue = target.queue();
         if (starved && targetQueue != null) {
             return targetQueue.enableNotifications();
         }
@@ -196,11 +196,11 @@ final class VirtqueueToVirtqueue implements Transfer {
 
     @Override
     public void disarmWakeups() {
-        SplitVirtqueue sourceQueue = source.queue();
+        Virtqueue sourceQueue = source.queue();
         if (sourceQueue != null) {
             sourceQueue.disableNotifications();
         }
-        SplitVirtqueue targetQueue = target.queue();
+        Virtqueue targetQueue = target.queue();
         if (targetQueue != null) {
             targetQueue.disableNotifications();
         }

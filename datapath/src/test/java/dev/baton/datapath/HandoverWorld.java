@@ -10,7 +10,8 @@ import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * A datapath with a wire of every kind that can change its owner, and traffic on each of them that never stops.
+ * A datapath with a wire of every kind that can change its owner, and traffic on each of them that never stops. Guests
+ * b and c have packed virtqueues.
  *
  * <pre>
  *   guest a &lt;-- a | b --&gt; guest b          guest c &lt;-- c | t0 --&gt; kernel, queue 1 detached
@@ -20,7 +21,7 @@ import java.util.concurrent.CompletableFuture;
 final class HandoverWorld implements AutoCloseable {
     static final HandoverOptions OPTIONS =
         HandoverOptions.defaults().withBackendTransfer(true).withRehearsals(0).withTimeoutMs(20_000);
-    static final long TAP_FEATURES = TestGuest.FEATURES | Features.CSUM | Features.GUEST_CSUM;
+    static final long TAP_FEATURES = TestGuest.PACKED | Features.CSUM | Features.GUEST_CSUM;
     static final Carried ALL = new Carried(6, 3, 3, 4, 8, 4, 3, List.of());
 
     private static final int PROGRESS = 50;
@@ -48,7 +49,8 @@ final class HandoverWorld implements AutoCloseable {
         owner.wire(a, b);
         owner.wire(c, tap);
         owner.wire(d, loop);
-        guests = List.of(TestGuest.connect(a.socketPath()), TestGuest.connect(b.socketPath()),
+        guests = List.of(TestGuest.connect(a.socketPath()), TestGuest.connect(b.socketPath(), 1,
+            TestGuest.PACKED | Features.IN_ORDER),
             TestGuest.connect(c.socketPath(), 1, TAP_FEATURES), TestGuest.connect(d.socketPath()));
         kernel = new KernelTraffic(namespace, "t0", guests.get(2));
         Thread.ofPlatform().daemon().start(this::play);

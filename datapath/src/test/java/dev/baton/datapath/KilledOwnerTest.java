@@ -7,6 +7,7 @@ import dev.baton.handover.Edge;
 import dev.baton.handover.HandoverError;
 import dev.baton.handover.HandoverException;
 import dev.baton.vhostuser.ProtocolException;
+import dev.baton.virtqueue.Features;
 import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -66,7 +67,8 @@ class KilledOwnerTest {
         Path b = TestSockets.path("b");
         try (ChildOwner child = ChildOwner.giver(edge + ":KILL", a, b)) {
             child.awaitReady();
-            try (TestGuest guestA = TestGuest.connect(a); TestGuest guestB = TestGuest.connect(b)) {
+            try (TestGuest guestA = TestGuest.connect(a, 1, TestGuest.PACKED);
+                 TestGuest guestB = TestGuest.connect(b, 1, TestGuest.PACKED | Features.IN_ORDER)) {
                 Exchange frames = new Exchange(guestA, guestB);
                 frames.play(200);
                 child.go();

@@ -9,8 +9,9 @@ import dev.baton.vhostuser.ProtocolException;
 import dev.baton.vhostuser.ProtocolFeatures;
 import dev.baton.vhostuser.SharedMemory;
 import dev.baton.virtqueue.Features;
-import dev.baton.virtqueue.SplitVirtqueueDriver;
+import dev.baton.virtqueue.RingFormat;
 import dev.baton.virtqueue.VirtioNetHeader;
+import dev.baton.virtqueue.VirtqueueDriver;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -22,6 +23,8 @@ import java.util.List;
 final class TestGuest implements AutoCloseable {
     static final long FEATURES = Features.VERSION_1 | Features.MRG_RXBUF | Features.EVENT_IDX | Features.INDIRECT_DESC;
 
+    static final long PACKED = FEATURES | Features.RING_PACKED;
+
     private static final int SIZE = 256;
     private static final int SLOT_BYTES = 2048;
     private static final Duration PATIENCE = Duration.ofSeconds(20);
@@ -30,7 +33,7 @@ final class TestGuest implements AutoCloseable {
     final SharedMemory memory;
     final long features;
     final List<FrontEndRing> rings = new ArrayList<>();
-    private final List<SplitVirtqueueDriver> drivers = new ArrayList<>();
+    private final List<VirtqueueDriver> drivers = new ArrayList<>();
     private final List<Deque<Long>> freeSlots = new ArrayList<>();
     private final List<long[]> slotOfHead = new ArrayList<>();
     private final long assembly;
@@ -42,9 +45,9 @@ final class TestGuest implements AutoCloseable {
         frontEnd.setMemoryTable(List.of(memory));
         assembly = memory.allocate(1 << 17, 64);
         for (int index = 0; index < 2 * pairs; index++) {
-            FrontEndRing ring = FrontEndRing.create(index, SIZE, memory);
+            FrontEndRing ring = FrontEndRing.create(RingFormat.of(features), index, SIZE, memory);
             rings.add(ring);
-            SplitVirtqueueDriver driver = new SplitVirtqueueDriver(ring.layout(), features);
+            VirtqueueDriver driver = VirtqueueDriver.of(ring.layout(), features);
             drivers.add(driver);
             slotOfHead.add(new long[SIZE]);
             freeSlots.add(new ArrayDeque<>());
@@ -75,7 +78,7 @@ final class TestGuest implements AutoCloseable {
 
     private void refill(int index) {
         Deque<Long> free = freeSlots.get(index);
-        SplitVirtqueueDriver driver = drivers.get(index);
+        VirtqueueDriver driver = drivers.get(index);
         while (!free.isEmpty()) {
             long slot = free.remove();
             slotOfHead.get(index)[driver.addWritable(memory.guestOf(slot), SLOT_BYTES)] = slot;
@@ -85,11 +88,11 @@ final class TestGuest implements AutoCloseable {
         }
     }
 
-    SplitVirtqueueDriver transmitq(int pair) {
+    VirtqueueDriver transmitq(int pair) {
         return drivers.get(2 * pair + 1);
     }
 
-    SplitVirtqueueDriver receiveq(int pair) {
+    VirtqueueDriver receiveq(int pair) {
         return drivers.get(2 * pair);
     }
 
@@ -100,7 +103,7 @@ final class TestGuest implements AutoCloseable {
     /** Sends an Ethernet frame with a plain header; false when the queue is full. */
     boolean send(int pair, byte[] frame) {
         int index = 2 * pair + 1;
-        SplitVirtqueueDriver driver = drivers.get(index);
+        VirtqueueDriver driver = drivers.get(index);
         for (int head = driver.pollUsed(); head >= 0; head = driver.pollUsed()) {
             freeSlots.get(index).add(slotOfHead.get(index)[head]);
         }
@@ -121,7 +124,7 @@ final class TestGuest implements AutoCloseable {
     /** Hands arrived frames to the handler, Ethernet header first; returns how many. */
     int receive(int pair, FrameHandler handler) {
         int index = 2 * pair;
-        SplitVirtqueueDriver driver = drivers.get(index);
+        VirtqueueDriver driver = drivers.get(index);
         int frames = 0;
         for (int head = driver.pollUsed(); head >= 0; head = driver.pollUsed()) {
             int buffers = VirtioNetHeader.numBuffers(slotOfHead.get(index)[head]);

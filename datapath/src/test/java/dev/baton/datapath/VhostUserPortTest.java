@@ -11,8 +11,8 @@ import dev.baton.ffi.UnixSocket;
 import dev.baton.vhostuser.FrontEnd;
 import dev.baton.vhostuser.ProtocolException;
 import dev.baton.virtqueue.Features;
-import dev.baton.virtqueue.SplitVirtqueueDriver;
 import dev.baton.virtqueue.VirtioNetHeader;
+import dev.baton.virtqueue.VirtqueueDriver;
 import dev.baton.virtqueue.VirtqueueLayout;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -49,7 +49,8 @@ class VhostUserPortTest {
     }
 
     @ParameterizedTest
-    @ValueSource(longs = {0, Features.MRG_RXBUF, Features.EVENT_IDX | Features.INDIRECT_DESC, TestGuest.FEATURES})
+    @ValueSource(longs = {0, Features.MRG_RXBUF, Features.EVENT_IDX | Features.INDIRECT_DESC, TestGuest.FEATURES,
+        Features.RING_PACKED, TestGuest.PACKED, TestGuest.PACKED | Features.IN_ORDER})
     void twoGuestsExchangeFramesWithoutLoss(long features) throws ProtocolException {
         VhostUserPort a = port("a");
         VhostUserPort b = port("b");
@@ -66,15 +67,16 @@ class VhostUserPortTest {
     }
 
     /** VIRTIO_F_IN_ORDER (virtio 1.2, 2.7.9), whether a frame is plain, in pieces, too short or dropped. */
-    @Test
-    void chainsAreUsedInTheOrderInWhichTheyWereMadeAvailable() throws ProtocolException {
+    @ParameterizedTest
+    @ValueSource(longs = {TestGuest.FEATURES, TestGuest.PACKED})
+    void chainsAreUsedInTheOrderInWhichTheyWereMadeAvailable(long features) throws ProtocolException {
         VhostUserPort a = port("a");
         VhostUserPort b = port("b");
         datapath.wire(a, b);
-        try (TestGuest one = TestGuest.connect(a.socketPath(), 1, TestGuest.FEATURES | Features.IN_ORDER);
-             TestGuest two = TestGuest.connect(b.socketPath(), 1, TestGuest.FEATURES | Features.IN_ORDER)) {
+        try (TestGuest one = TestGuest.connect(a.socketPath(), 1, features | Features.IN_ORDER);
+             TestGuest two = TestGuest.connect(b.socketPath(), 1, features | Features.IN_ORDER)) {
             assertThat(one.features & two.features & Features.IN_ORDER).isNotZero();
-            SplitVirtqueueDriver driver = one.transmitq(0);
+            VirtqueueDriver driver = one.transmitq(0);
             long frame = one.memory.allocate(4096, 64);
             VirtioNetHeader.plain(frame);
             List<Integer> available = new ArrayList<>();
@@ -199,7 +201,7 @@ class VhostUserPortTest {
 
         void put(TestGuest guest) {
             VirtqueueLayout layout = guest.rings.get(1).layout();
-            SplitVirtqueueDriver driver = guest.transmitq(0);
+            VirtqueueDriver driver = guest.transmitq(0);
             long frame = guest.memory.guestOf(guest.memory.allocate(2048, 64));
             switch (this) {
                 case AVAIL_INDEX_AHEAD -> RawMemory.putShortRelease(layout.availableRing() + 2, (short) 1000);

@@ -3,6 +3,7 @@ package dev.baton.vhostuser;
 import dev.baton.ffi.EventFd;
 import dev.baton.ffi.Fd;
 import dev.baton.virtqueue.Features;
+import dev.baton.virtqueue.RingFormat;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -123,9 +124,10 @@ final class BackendSession {
      */
     void restore(SessionState state) throws ProtocolException {
         SessionCheck.session(state, offeredFeatures, offeredProtocolFeatures);
-        SessionCheck.rings(state.rings(), rings.count());
+        RingFormat format = RingFormat.of(state.features());
+        SessionCheck.rings(state.rings(), rings.count(), format);
         table = SessionCheck.map(state.regions());
-        List<RingLayout> layouts = SessionCheck.place(state.rings(), table.memory());
+        List<RingLayout> layouts = SessionCheck.place(state.rings(), format, table.memory());
         table.populate();
         ackedFeatures = state.features();
         ackedProtocolFeatures = state.protocolFeatures();

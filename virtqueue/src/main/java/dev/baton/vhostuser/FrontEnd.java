@@ -2,6 +2,7 @@ package dev.baton.vhostuser;
 
 import dev.baton.ffi.EventFd;
 import dev.baton.ffi.Fd;
+import dev.baton.virtqueue.QueueState;
 import dev.baton.virtqueue.VirtqueueLayout;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -21,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  *       frontEnd.setMemoryTable(List.of(memory));
  *       frontEnd.startRing(ring);
  *       frontEnd.enableRing(0, true);
- *       var driver = new SplitVirtqueueDriver(ring.layout(), features);
+ *       var driver = VirtqueueDriver.of(ring.layout(), features);
  *       ...
  *       int base = frontEnd.stopRing(0);
  *   }
@@ -213,12 +214,12 @@ public final class FrontEnd implements AutoCloseable {
         tell(Request.SET_VRING_ENABLE, body(8).int32(0, index).int32(4, enabled ? 1 : 0));
     }
 
-    /** Size, base 0, addresses, call and kick, after which the ring is started; it is not enabled by this. */
+    /** Size, base, addresses, call and kick, after which the ring is started; it is not enabled by this. */
     public void startRing(FrontEndRing ring) throws ProtocolException {
-        startRing(ring, 0);
+        startRing(ring, QueueState.freshPosition(ring.layout().format()));
     }
 
-    /** {@link #startRing(FrontEndRing)} where the driver's indices stand at {@code base}. */
+    /** {@link #startRing(FrontEndRing)} where the driver stands at {@code base}. */
     public void startRing(FrontEndRing ring, int base) throws ProtocolException {
         ringSize(ring.index(), ring.layout().size());
         ringBase(ring.index(), base);
@@ -227,7 +228,7 @@ public final class FrontEnd implements AutoCloseable {
         ringKick(ring.index(), ring.kick());
     }
 
-    /** GET_VRING_BASE: stops the ring; returns the available index at which it stands. */
+    /** GET_VRING_BASE: stops the ring; returns where it stands, as SET_VRING_BASE takes it. */
     public int stopRing(int index) throws ProtocolException {
         return (int) (ask(Request.GET_VRING_BASE, body(8).int32(0, index).int32(4, 0)) >>> 32);
     }

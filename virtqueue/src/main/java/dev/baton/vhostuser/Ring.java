@@ -13,8 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param layout where the virtqueue lies, as checked host addresses
  * @param memory the memory table in which its buffers lie
  * @param features the acked virtio features, without the protocol's own bit 30
- * @param state where to go on: both indices stand at the used index that the guest sees, because Baton uses chains in
- *     order; a chain that an earlier back end took and never used is taken again
+ * @param state where to go on; a chain that an earlier back end took and never used is taken again
  * @param kick what the driver writes when it made buffers available; null: poll
  * @param call what to write when buffers were used; null: the driver polls
  * @param err what to write when the virtqueue is broken; null: nobody listens

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * What the front end has said about one virtqueue so far.
  *
  * @param size number of descriptors; 0: not said
- * @param base available index at which to go on
+ * @param base where to go on: an available index, or the positions of a packed virtqueue
  * @param addresses where its parts are; null: not said
  * @param kicked whether SET_VRING_KICK has come since the ring was stopped
  * @param kick what came with it

@@ -6,10 +6,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What the front end has said about one virtqueue of a session that goes to another process. Where a running one stands
- * is not in it: that moves with every burst and is in the virtqueue's own used ring.
+ * is not in it: that moves with every burst.
  *
  * @param size number of descriptors; 0: not said
- * @param base available index that was said or told last, 0 to 65535
+ * @param base what was said or told last: an available index, 0 to 65535, or the positions of a packed virtqueue
  * @param addresses where its parts are; null: not said
  * @param kicked whether SET_VRING_KICK has come since the virtqueue was stopped
  * @param running whether it is started

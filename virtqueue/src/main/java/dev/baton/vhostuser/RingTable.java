@@ -3,6 +3,7 @@ package dev.baton.vhostuser;
 import dev.baton.ffi.EventFd;
 import dev.baton.virtqueue.GuestMemory;
 import dev.baton.virtqueue.QueueState;
+import dev.baton.virtqueue.RingFormat;
 import dev.baton.virtqueue.VirtqueueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -64,6 +65,10 @@ final class RingTable {
         return false;
     }
 
+    private RingFormat format() {
+        return RingFormat.of(features);
+    }
+
     /** The acked features, bit 30 included; no ring is running. */
     void features(long acked) {
         features = acked;
@@ -72,7 +77,7 @@ final class RingTable {
     void size(int index, int size) throws ProtocolException {
         refuseIfRunning(index, size == configs[index].size(), "its size cannot be changed");
         try {
-            VirtqueueLayout.checkSize(size);
+            format().checkSize(size);
         } catch (IllegalArgumentException e) {
             throw new ProtocolException(ErrorKind.RING_REFUSED, "ring " + index + ": " + e.getMessage(), e);
         }
@@ -81,11 +86,18 @@ final class RingTable {
 
     void base(int index, int base) throws ProtocolException {
         refuseIfRunning(index, false, "its base cannot be changed");
-        if (base >>> 16 != 0) {
-            throw new ProtocolException(ErrorKind.RING_REFUSED,
-                "ring " + index + ": base " + Integer.toUnsignedString(base) + " is no 16-bit index");
+        if (format() == RingFormat.SPLIT) {
+            checkBase(index, base, 0);
         }
         configs[index] = configs[index].withBase(base);
+    }
+
+    private void checkBase(int index, int base, int size) throws ProtocolException {
+        try {
+            QueueState.checkBase(base, format(), size);
+        } catch (IllegalArgumentException e) {
+            throw new ProtocolException(ErrorKind.RING_REFUSED, "ring " + index + ": " + e.getMessage(), e);
+        }
     }
 
     void addresses(int index, RingAddresses addresses) throws ProtocolException {
@@ -93,7 +105,7 @@ final class RingTable {
         if (!running[index]) {
             change(index, config.withAddresses(addresses));
         } else if (!addresses.equals(config.addresses())) {
-            VirtqueueLayout layout = addresses.resolve(index, config.size(), memory);
+            VirtqueueLayout layout = addresses.resolve(index, format(), config.size(), memory);
             QueueState state = stop(index);
             configs[index] = config.withAddresses(addresses);
             start(index, layout, state);
@@ -161,7 +173,7 @@ final class RingTable {
         for (int index = 0; index < configs.length; index++) {
             RingAddresses addresses = configs[index].addresses();
             if (running[index] && addresses != null) {
-                layouts.add(new RingLayout(index, addresses.resolve(index, configs[index].size(), other)));
+                layouts.add(new RingLayout(index, addresses.resolve(index, format(), configs[index].size(), other)));
             }
         }
         return layouts;
@@ -175,7 +187,9 @@ final class RingTable {
             RingAddresses addresses = config.addresses();
             if (!running[index] && config.complete() && addresses != null) {
                 try {
-                    start(index, addresses.resolve(index, config.size(), memory), null);
+                    VirtqueueLayout layout = addresses.resolve(index, format(), config.size(), memory);
+                    checkBase(index, config.base(), config.size());
+                    start(index, layout, null);
                 } catch (ProtocolException notYet) {
                     // Memory comes region by region: the ring waits for the one that holds it.
                 }
@@ -207,7 +221,7 @@ final class RingTable {
         }
         for (RingLayout ring : layouts) {
             RingConfig config = configs[ring.index()];
-            run(ring.index(), ring.layout(), startingState(config.base(), ring.layout()), config.enabled());
+            run(ring.index(), ring.layout(), QueueState.at(config.base(), ring.layout()), config.enabled());
         }
     }
 
@@ -257,7 +271,8 @@ final class RingTable {
             configs[index] = config;
             return;
         }
-        VirtqueueLayout layout = addresses.resolve(index, config.size(), memory);
+        VirtqueueLayout layout = addresses.resolve(index, format(), config.size(), memory);
+        checkBase(index, config.base(), config.size());
         configs[index] = config;
         try {
             start(index, layout, null);
@@ -270,7 +285,7 @@ final class RingTable {
     private void start(int index, VirtqueueLayout layout, @Nullable QueueState stopped) {
         RingConfig config = configs[index];
         boolean enabled = config.enabled() || (features & ProtocolFeatures.F_PROTOCOL_FEATURES) == 0;
-        run(index, layout, stopped != null ? stopped : startingState(config.base(), layout), enabled);
+        run(index, layout, stopped != null ? stopped : QueueState.at(config.base(), layout), enabled);
     }
 
     private void run(int index, VirtqueueLayout layout, QueueState state, boolean enabled) {
@@ -281,20 +296,10 @@ final class RingTable {
         running[index] = true;
     }
 
-    /**
-     * A ring goes on at its used index: all before it is done, nothing after it is. The base that the front end tells
-     * is the same number, unless an earlier back end took chains and died; as Baton uses chains in order, those are
-     * exactly the ones between the two.
-     */
-    private static QueueState startingState(int base, VirtqueueLayout layout) {
-        int used = QueueState.resume(base, layout).usedIdx();
-        return new QueueState(used, used, QueueState.UNSIGNALLED);
-    }
-
     private QueueState stop(int index) {
         running[index] = false;
         QueueState state = device.stopRing(index);
-        configs[index] = configs[index].withBase(state.lastAvailIdx() & 0xFFFF);
+        configs[index] = configs[index].withBase(state.base(format()));
         return state;
     }
 

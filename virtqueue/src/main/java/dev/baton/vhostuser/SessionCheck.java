@@ -2,7 +2,8 @@ package dev.baton.vhostuser;
 
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.GuestMemory;
-import dev.baton.virtqueue.VirtqueueLayout;
+import dev.baton.virtqueue.QueueState;
+import dev.baton.virtqueue.RingFormat;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -33,30 +34,30 @@ final class SessionCheck {
     }
 
     /** The rings, but for where they lie. */
-    static void rings(List<RingState> rings, int count) throws ProtocolException {
+    static void rings(List<RingState> rings, int count, RingFormat format) throws ProtocolException {
         if (rings.size() != count) {
             throw new ProtocolException(ErrorKind.RING_REFUSED,
                 rings.size() + " rings, where the device has " + count);
         }
         for (int index = 0; index < count; index++) {
             try {
-                ring(rings.get(index));
+                ring(rings.get(index), format);
             } catch (ProtocolException e) {
                 throw e.about("ring " + index);
             }
         }
     }
 
-    private static void ring(RingState ring) throws ProtocolException {
-        if (ring.size() != 0) {
-            try {
-                VirtqueueLayout.checkSize(ring.size());
-            } catch (IllegalArgumentException e) {
-                throw new ProtocolException(ErrorKind.RING_REFUSED, String.valueOf(e.getMessage()), e);
+    private static void ring(RingState ring, RingFormat format) throws ProtocolException {
+        try {
+            if (ring.size() != 0) {
+                format.checkSize(ring.size());
             }
-        }
-        if (ring.base() >>> 16 != 0) {
-            throw new ProtocolException(ErrorKind.RING_REFUSED, "base " + ring.base() + " is no 16-bit index");
+            if (ring.size() != 0 || format == RingFormat.SPLIT) {
+                QueueState.checkBase(ring.base(), format, ring.size());
+            }
+        } catch (IllegalArgumentException e) {
+            throw new ProtocolException(ErrorKind.RING_REFUSED, String.valueOf(e.getMessage()), e);
         }
         if (ring.kick() != null && !ring.kicked()) {
             throw new ProtocolException(ErrorKind.RING_REFUSED, "a kick eventfd, and it was not kicked");
@@ -92,13 +93,14 @@ final class SessionCheck {
     }
 
     /** Where the running rings lie in this memory; refused if one of them is not wholly in it. */
-    static List<RingLayout> place(List<RingState> rings, GuestMemory memory) throws ProtocolException {
+    static List<RingLayout> place(List<RingState> rings, RingFormat format, GuestMemory memory)
+        throws ProtocolException {
         List<RingLayout> layouts = new ArrayList<>();
         for (int index = 0; index < rings.size(); index++) {
             RingState ring = rings.get(index);
             RingAddresses addresses = ring.addresses();
             if (ring.running() && addresses != null) {
-                layouts.add(new RingLayout(index, addresses.resolve(index, ring.size(), memory)));
+                layouts.add(new RingLayout(index, addresses.resolve(index, format, ring.size(), memory)));
             }
         }
         return layouts;

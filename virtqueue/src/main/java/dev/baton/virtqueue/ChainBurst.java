@@ -4,7 +4,7 @@ import dev.baton.ffi.IovecArray;
 import dev.baton.ffi.RawMemory;
 
 /**
- * The descriptor chains of one burst, translated: per chain its head index, and in one {@code struct iovec} array
+ * The descriptor chains of one burst, translated: per chain its head, and in one {@code struct iovec} array
  * the segments of all chains, one after the other, so that {@code readv} and {@code writev} take any run of chains
  * as it lies.
  *
@@ -76,7 +76,10 @@ public final class ChainBurst implements AutoCloseable {
         return count;
     }
 
-    /** Head index of chain {@code i}, to be given back by {@link Virtqueue#use}. */
+    /**
+     * What {@link Virtqueue#use} wants to know of chain {@code i}: its head index; of a packed virtqueue the buffer ID
+     * in the low 16 bits and the number of descriptors in the upper ones.
+     */
     public int head(int i) {
         return heads[i];
     }

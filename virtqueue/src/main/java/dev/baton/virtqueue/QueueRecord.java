@@ -9,13 +9,18 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  *    0  position   8   lastAvailIdx:16 | usedIdx:16 | signalledUsed:16 | flags:8 | fault:8, lowest bits first
- *    8  reserved   8   0; wrap counters of a packed virtqueue
- *   16  reserved  48   0; fills the cache line
+ *    8  journal    8   from:16 | to:16 | kind:8 (0 none, 1 several, 2 first is all), lowest bits first
+ *   16  first      8   second half of a used descriptor
+ *   24  reserved  40   0; fills the cache line
  *
  *   flags   1  RUNNING     the virtqueue is started
  *           2  SIGNALLED   signalledUsed is known
  *   fault   0  none, else {@link VirtqueueFault#code}
  * </pre>
+ *
+ * <p>The journal is a packed virtqueue's: before its owner shows used descriptors it says from where to where they
+ * stand for chains, and which one will be written last. It means something only as long as {@code usedIdx} is where it
+ * begins.
  *
  * <p>The whole state is one aligned word: a virtqueue's owner writes it once per burst with one release store, and who
  * reads it has a consistent one. Its content is believed by nobody before {@link QueueState#check} has passed it.
@@ -25,11 +30,17 @@ public final class QueueRecord {
     public static final int BYTES = 64;
 
     private static final int POSITION_OFFSET = 0;
+    private static final int JOURNAL_OFFSET = 8;
+    private static final int FIRST_OFFSET = 16;
     private static final int INDEX_MASK = 0xFFFF;
     private static final int USED_SHIFT = 16;
     private static final int SIGNALLED_SHIFT = 32;
     private static final int FLAGS_SHIFT = 48;
     private static final int FAULT_SHIFT = 56;
+    private static final int TO_SHIFT = 16;
+    private static final int KIND_SHIFT = 32;
+    private static final long SEVERAL = 1;
+    private static final long FIRST_IS_ALL = 2;
     private static final int RUNNING = 1;
     private static final int SIGNALLED = 2;
 
@@ -53,6 +64,7 @@ public final class QueueRecord {
 
     /** No virtqueue is started. */
     public void clear() {
+        RawMemory.putLong(address + JOURNAL_OFFSET, 0);
         RawMemory.putLongRelease(address + POSITION_OFFSET, 0);
     }
 
@@ -89,5 +101,46 @@ public final class QueueRecord {
 
     private static int flags(long position) {
         return (int) (position >>> FLAGS_SHIFT) & 0xFF;
+    }
+
+    /** The fault of the record, or another where it has none that can be read. */
+    @Nullable VirtqueueFault faultOr(@Nullable VirtqueueFault other) {
+        try {
+            return state().fault();
+        } catch (IllegalArgumentException e) {
+            return other;
+        }
+    }
+
+    /** Says what is about to be shown, before the first store to the ring. */
+    static void writeJournal(long address, int from, int to, boolean firstIsAll, long first) {
+        RawMemory.putLong(address + FIRST_OFFSET, first);
+        RawMemory.putLongRelease(address + JOURNAL_OFFSET,
+            from | (long) to << TO_SHIFT | (firstIsAll ? FIRST_IS_ALL : SEVERAL) << KIND_SHIFT);
+    }
+
+    /** Whether the owner at this position was showing what it had used, or had just shown it. */
+    boolean showing(QueueState position) {
+        long journal = journal();
+        return journal >>> KIND_SHIFT != 0 && (journal & INDEX_MASK) == position.usedIdx();
+    }
+
+    /** The position after all that was being shown; not checked. */
+    int shownAt() {
+        return (int) (journal() >>> TO_SHIFT) & INDEX_MASK;
+    }
+
+    /** Whether one used descriptor is all that was being shown. */
+    boolean firstIsAll() {
+        return journal() >>> KIND_SHIFT == FIRST_IS_ALL;
+    }
+
+    private long journal() {
+        return RawMemory.getLongAcquire(address + JOURNAL_OFFSET);
+    }
+
+    /** The used descriptor that is written last. */
+    long first() {
+        return RawMemory.getLong(address + FIRST_OFFSET);
     }
 }

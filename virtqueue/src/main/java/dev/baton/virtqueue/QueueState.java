@@ -3,12 +3,15 @@ package dev.baton.virtqueue;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All that a split virtqueue's next owner must know, at a burst boundary; everything else is in the rings. A dumb
- * record: it may come from another process and is believed only by the virtqueue's constructor, which checks it.
+ * All that a virtqueue's next owner must know, at a burst boundary; everything else is in the rings. A dumb record: it
+ * may come from another process and is believed only by the virtqueue's constructor, which checks it.
  *
- * @param lastAvailIdx free-running 16-bit index of the next available-ring entry to look at
- * @param usedIdx free-running 16-bit index of the next used-ring entry to write
- * @param signalledUsed used index at the last notification decision, or {@link #UNSIGNALLED}
+ * <p>Each position has 16 bits. In a split virtqueue it is a free-running index; in a packed one the low 15 bits are
+ * the place in the descriptor ring and the highest is the wrap counter, as in vhost-user (virtio 1.2, 2.8.1).
+ *
+ * @param lastAvailIdx position of the next chain to look at
+ * @param usedIdx position of the next chain to use
+ * @param signalledUsed {@code usedIdx} at the last notification decision, or {@link #UNSIGNALLED}
  * @param fault why the virtqueue does nothing more, or null
  */
 public record QueueState(int lastAvailIdx, int usedIdx, int signalledUsed, @Nullable VirtqueueFault fault) {
@@ -16,20 +19,54 @@ public record QueueState(int lastAvailIdx, int usedIdx, int signalledUsed, @Null
     /** No decision is known: the next one is to notify, because the driver may wait for what was used before. */
     public static final int UNSIGNALLED = -1;
 
+    private static final int POSITION_MASK = 0xFFFF;
+    private static final int PACKED_START = 0x8000;
+
     /** The state of a virtqueue whose driver keeps the rules. */
     public QueueState(int lastAvailIdx, int usedIdx, int signalledUsed) {
         this(lastAvailIdx, usedIdx, signalledUsed, null);
     }
 
     /** A virtqueue that has not moved yet. */
-    public static final QueueState FRESH = new QueueState(0, 0, UNSIGNALLED);
+    public static QueueState fresh(RingFormat format) {
+        int start = freshPosition(format);
+        return new QueueState(start, start, UNSIGNALLED);
+    }
+
+    /** The position at which a virtqueue begins: 0, and in a packed one the wrap counter is 1. */
+    public static int freshPosition(RingFormat format) {
+        return format == RingFormat.PACKED ? PACKED_START : 0;
+    }
 
     /**
-     * State from what vhost-user tells about a ring (SET_VRING_BASE) and what the ring itself says: the used index
-     * stands in the used ring.
+     * Where a virtqueue starts that a front end places at {@code base} (vhost-user, SET_VRING_BASE). Baton uses chains
+     * in order, so that one position says all. A split one stands in the used ring: what an earlier back end took and
+     * never used is taken again. Of a packed one it is told, in the low half of the base: front ends fill the upper one
+     * with the used position or with 0.
      */
-    public static QueueState resume(int lastAvailIdx, VirtqueueLayout layout) {
-        return new QueueState(lastAvailIdx, SplitVirtqueue.usedIndexInRing(layout), UNSIGNALLED);
+    public static QueueState at(int base, VirtqueueLayout layout) {
+        int position = layout.format() == RingFormat.PACKED ? base & POSITION_MASK
+            : SplitVirtqueue.usedIndexInRing(layout);
+        return new QueueState(position, position, UNSIGNALLED);
+    }
+
+    /**
+     * Checks what a front end, or another owner, says of a base.
+     *
+     * @throws IllegalArgumentException when a virtqueue of this format and size cannot stand there
+     */
+    public static void checkBase(int base, RingFormat format, int size) {
+        if (format == RingFormat.SPLIT && base >>> 16 != 0) {
+            throw new IllegalArgumentException("base " + Integer.toUnsignedString(base) + " is no 16-bit index");
+        }
+        if (format == RingFormat.PACKED && PackedPosition.slot(base) >= size) {
+            throw new IllegalArgumentException("base 0x" + Integer.toHexString(base) + " is outside a ring of " + size);
+        }
+    }
+
+    /** What a front end is told when the virtqueue stops here (vhost-user, GET_VRING_BASE). */
+    public int base(RingFormat format) {
+        return format == RingFormat.PACKED ? lastAvailIdx | usedIdx << 16 : lastAvailIdx;
     }
 
     /** The same place, and no fault: what a driver gets that starts its virtqueue again. */
@@ -37,30 +74,46 @@ public record QueueState(int lastAvailIdx, int usedIdx, int signalledUsed, @Null
         return new QueueState(lastAvailIdx, usedIdx, signalledUsed);
     }
 
-    /**
-     * Where the next owner goes on when this state's owner ended in the middle of a burst: at the used index that the
-     * driver sees. As chains are used in order, all before it are done and none after it.
-     */
-    public QueueState recovered(VirtqueueLayout layout) {
-        int used = SplitVirtqueue.usedIndexInRing(layout);
-        return new QueueState(used, used, UNSIGNALLED, fault);
-    }
-
-    /** Checks the state against a queue size; see {@link SplitVirtqueue}. */
-    void check(int size) {
+    /** Checks the state against a virtqueue; see {@link Virtqueue#of}. */
+    void check(RingFormat format, int size) {
         if ((lastAvailIdx | usedIdx) >>> 16 != 0) {
-            throw new IllegalArgumentException(this + ": an index is not in 0..65535");
+            throw new IllegalArgumentException(this + ": a position is not in 0..65535");
         }
-        if (signalledUsed < UNSIGNALLED || signalledUsed > 0xFFFF) {
+        if (signalledUsed < UNSIGNALLED || signalledUsed > POSITION_MASK) {
             throw new IllegalArgumentException(this + ": signalledUsed is not in -1..65535");
         }
-        if ((lastAvailIdx - usedIdx & 0xFFFF) > size) {
+        if (format == RingFormat.PACKED) {
+            checkPacked(size);
+        } else {
+            checkSplit(size);
+        }
+    }
+
+    private void checkSplit(int size) {
+        if ((lastAvailIdx - usedIdx & POSITION_MASK) > size) {
             throw new IllegalArgumentException(
                 this + ": more chains taken than the queue size " + size + " and not used");
         }
-        if (signalledUsed != UNSIGNALLED && (usedIdx - signalledUsed & 0xFFFF) > size) {
-            throw new IllegalArgumentException(
-                this + ": signalledUsed is more than the queue size " + size + " behind");
+        if (signalledUsed != UNSIGNALLED && (usedIdx - signalledUsed & POSITION_MASK) > size) {
+            throw behind(size);
         }
+    }
+
+    private void checkPacked(int size) {
+        if (lastAvailIdx != usedIdx) {
+            throw new IllegalArgumentException(this + ": chains of a packed virtqueue taken and not used");
+        }
+        int farthest = Math.max(PackedPosition.slot(usedIdx), signalledUsed == UNSIGNALLED ? 0
+            : PackedPosition.slot(signalledUsed));
+        if (farthest >= size) {
+            throw new IllegalArgumentException(this + ": slot " + farthest + " is outside a ring of " + size);
+        }
+        if (signalledUsed != UNSIGNALLED && PackedPosition.distance(signalledUsed, usedIdx, size) > size) {
+            throw behind(size);
+        }
+    }
+
+    private IllegalArgumentException behind(int size) {
+        return new IllegalArgumentException(this + ": signalledUsed is more than the queue size " + size + " behind");
     }
 }

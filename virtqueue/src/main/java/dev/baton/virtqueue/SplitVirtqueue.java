@@ -16,9 +16,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A fetch makes one acquire load of {@code avail.idx}, copies the heads of the burst, then walks the chains, so
  * that the misses on indices and on descriptors overlap. {@link #use} writes the used entry straight into its slot,
- * which the driver does not look at before {@code used.idx} passes it. {@link #publish} is one release store of
- * {@code used.idx}, one full fence, and one look at what the driver wants: {@code used_event} when EVENT_IDX was
- * negotiated, else {@code avail.flags} (virtio 1.2, 2.7.7 and 2.7.10). Between the two it writes its
+ * which the driver does not look at before {@code used.idx} passes it; where IN_ORDER was negotiated one entry, with
+ * the head of the last, stands for all chains that were read together (virtio 1.2, 2.7.14). {@link #publish} is one
+ * release store of {@code used.idx}, one full fence, and one look at what the driver wants: {@code used_event} when
+ * EVENT_IDX was negotiated, else {@code avail.flags} (virtio 1.2, 2.7.7 and 2.7.10). Between the two it writes its
  * {@link QueueRecord}, where it keeps one: another owner can go on from there.
  */
 public final class SplitVirtqueue implements Virtqueue {
@@ -33,6 +34,7 @@ public final class SplitVirtqueue implements Virtqueue {
     /** {@link #INDEX_MASK}, but not as a constant: see {@link SplitChainWalker}. */
     private final int headMask;
     private final boolean eventIdx;
+    private final boolean inOrder;
     private VirtqueueLayout layout;
     private long availIndex;
     private long availRing;
@@ -43,22 +45,18 @@ public final class SplitVirtqueue implements Virtqueue {
     private int signalledUsed;
     /** The driver's index as the last fetch saw it. */
     private int availIdxSeen;
+    private boolean fetchedAll;
     private @Nullable VirtqueueFault fault;
     /** Address of the record that this queue keeps, 0 without. */
     private long record;
 
-    /**
-     * A live queue, from where {@code state} left it.
-     *
-     * @param features the negotiated features: INDIRECT_DESC, EVENT_IDX and those that decide the header length
-     * @param state where to go on; untrusted
-     * @throws IllegalArgumentException naming what is inconsistent in the state
-     */
+    /** See {@link Virtqueue#of}. */
     public SplitVirtqueue(VirtqueueLayout layout, GuestMemory memory, long features, QueueState state) {
         this.size = layout.size();
         this.slotMask = size - 1;
         this.headMask = INDEX_MASK;
         this.eventIdx = (features & Features.EVENT_IDX) != 0;
+        this.inOrder = (features & Features.IN_ORDER) != 0;
         this.walker = new SplitChainWalker(size, features);
         this.layout = layout;
         memory(memory, layout);
@@ -66,7 +64,7 @@ public final class SplitVirtqueue implements Virtqueue {
     }
 
     private void goOnAt(QueueState state) {
-        state.check(size);
+        state.check(RingFormat.SPLIT, size);
         lastAvailIdx = state.lastAvailIdx();
         usedIdx = state.usedIdx();
         signalledUsed = state.signalledUsed();
@@ -74,30 +72,29 @@ public final class SplitVirtqueue implements Virtqueue {
         availIdxSeen = lastAvailIdx;
     }
 
-    /** Keeps its state in the record from now on: one store for each {@link #publish} that showed something. */
+    @Override
     public void keep(QueueRecord kept) {
         record = kept.address();
         writeRecord();
     }
 
-    /**
-     * Goes on at this state, as the virtqueue's new owner, and keeps it in the record from now on.
-     *
-     * @param state what the former owner left; untrusted
-     * @throws IllegalArgumentException naming what is inconsistent in the state; the queue is as before
-     */
-    public void resume(QueueState state, QueueRecord kept) {
-        goOnAt(state);
+    @Override
+    public void resume(QueueRecord kept) {
+        goOnAt(kept.state());
         keep(kept);
     }
 
-    /**
-     * Stands where the record stands, without keeping it: for the next owner, while the present one works.
-     *
-     * @throws IllegalArgumentException naming what is inconsistent in the record
-     */
+    @Override
     public void follow(QueueRecord followed) {
         goOnAt(followed.state());
+    }
+
+    /** As chains are used in order, all before the used index in the ring are done and none after it. */
+    @Override
+    public void recover(QueueRecord kept) {
+        int used = usedIndexInRing(layout);
+        goOnAt(new QueueState(used, used, QueueState.UNSIGNALLED, kept.faultOr(fault)));
+        keep(kept);
     }
 
     private void writeRecord() {
@@ -113,9 +110,7 @@ public final class SplitVirtqueue implements Virtqueue {
 
     @Override
     public void memory(GuestMemory memory, VirtqueueLayout newLayout) {
-        if (newLayout.size() != size) {
-            throw new IllegalArgumentException("size changed from " + size + " to " + newLayout.size());
-        }
+        layout.checkReplacement(newLayout);
         layout = newLayout;
         availIndex = newLayout.availableRing() + VirtqueueLayout.INDEX_OFFSET;
         availRing = newLayout.availableRing() + VirtqueueLayout.RING_OFFSET;
@@ -129,7 +124,7 @@ public final class SplitVirtqueue implements Virtqueue {
         return size;
     }
 
-    /** Where the rings lie. */
+    @Override
     public VirtqueueLayout layout() {
         return layout;
     }
@@ -151,7 +146,8 @@ public final class SplitVirtqueue implements Virtqueue {
 
     private int fetch(ChainBurst into, int maxChains, long enoughBytes, boolean writable) {
         into.clear();
-        int limit = Math.min(look(), Math.min(maxChains, into.maxChains()));
+        int available = look();
+        int limit = Math.min(available, Math.min(maxChains, into.maxChains()));
         int[] heads = into.heads;
         copyHeads(heads, limit);
         walker.walkPlain(into, heads, limit, enoughBytes, writable);
@@ -161,6 +157,7 @@ public final class SplitVirtqueue implements Virtqueue {
             }
             walker.walkPlain(into, heads, limit, enoughBytes, writable);
         }
+        fetchedAll = into.count() == available;
         return into.count();
     }
 
@@ -189,6 +186,7 @@ public final class SplitVirtqueue implements Virtqueue {
 
     /** A chain did not get into the burst: those before it go first; alone it is returned with length 0. */
     private int stop(ChainBurst into) {
+        fetchedAll = false;
         if (into.count() == 0) {
             fault = walker.refusal();
             if (fault != VirtqueueFault.HEAD_OUT_OF_RANGE) {
@@ -210,6 +208,11 @@ public final class SplitVirtqueue implements Virtqueue {
     @Override
     public void use(ChainBurst chains, int from, int count) {
         int[] heads = chains.heads;
+        if (inOrder && count > 0) {
+            RawMemory.putLong(usedRing + ((long) (usedIdx & slotMask) << 3), heads[from + count - 1] & 0xFFFFL);
+            advance(count);
+            return;
+        }
         int used = usedIdx;
         long ring = usedRing;
         for (int i = from; i < from + count; i++) {
@@ -286,13 +289,13 @@ public final class SplitVirtqueue implements Virtqueue {
     }
 
     @Override
-    public int availableSeen() {
-        return availIdxSeen - lastAvailIdx & INDEX_MASK;
+    public boolean fetchedAll() {
+        return fetchedAll;
     }
 
     @Override
-    public int pending() {
-        return fault == null ? (RawMemory.getShortAcquire(availIndex) & INDEX_MASK) - lastAvailIdx & INDEX_MASK : 0;
+    public boolean hasAvailable() {
+        return fault == null && (RawMemory.getShortAcquire(availIndex) & INDEX_MASK) != lastAvailIdx;
     }
 
     @Override
@@ -303,20 +306,5 @@ public final class SplitVirtqueue implements Virtqueue {
     @Override
     public QueueState state() {
         return new QueueState(lastAvailIdx, usedIdx, signalledUsed, fault);
-    }
-
-    /** Index of the next available-ring entry to look at, 0..65535. */
-    public int lastAvailIdx() {
-        return lastAvailIdx;
-    }
-
-    /** Index of the next used-ring entry to write, 0..65535. */
-    public int usedIdx() {
-        return usedIdx;
-    }
-
-    /** Used index at the last notification decision, or {@link QueueState#UNSIGNALLED}. */
-    public int signalledUsed() {
-        return signalledUsed;
     }
 }

@@ -4,26 +4,14 @@ import dev.baton.ffi.RawMemory;
 import java.util.Arrays;
 
 /**
- * The driver side of a split virtqueue (virtio 1.2, 2.7), over memory that the caller owns: what a guest's kernel
- * does. For tests, the demo, in-memory ports and the perf tool.
+ * The driver side of a split virtqueue (virtio 1.2, 2.7).
  *
- * <p>Theory of operation. Buffers are named by the addresses that the device will see; the rings are written through
- * host addresses. {@code add} links descriptors from a free list and writes the head into the available ring;
+ * <p>Theory of operation. {@code add} links descriptors from a free list and writes the head into the available ring;
  * {@link #publish} shows all that was added to the device; {@link #pollUsed} takes back what the device used and
- * frees its descriptors. A chain is known by its head index from {@code add} to {@code pollUsed}; a caller keeps
- * what belongs to it in an array indexed by the head. One thread; no allocation after construction.
- *
- * <pre>
- *   int id = driver.addReadable(address, length);        // -1: no free descriptor
- *   if (driver.publish()) {
- *       kick.signal();
- *   }
- *   for (int id; (id = driver.pollUsed()) &gt;= 0; ) {
- *       ... buffer id came back, driver.usedBytes() were written ...
- *   }
- * </pre>
+ * frees its descriptors. A chain's ID is its head index. With IN_ORDER the device may write one used entry for several
+ * chains, with the head of the last.
  */
-public final class SplitVirtqueueDriver {
+public final class SplitVirtqueueDriver implements VirtqueueDriver {
 
     private static final int INDEX_MASK = 0xFFFF;
     private static final int NO_NOTIFY = 1;
@@ -38,6 +26,7 @@ public final class SplitVirtqueueDriver {
     private final int slotMask;
     private final boolean eventIdx;
     private final boolean indirect;
+    private final UsedOrder order;
     /** The free list; descriptors of a chain in flight are linked by it too. */
     private final int[] nextFree;
     /** Descriptors of the chain in flight at this head, 0 for none. */
@@ -49,31 +38,18 @@ public final class SplitVirtqueueDriver {
     private int publishedAvailIdx;
     private int usedIdxSeen;
     private int lastUsedIdx;
-    private int usedBytes;
     private long indirectHost;
     private long indirectDevice;
     private int indirectEntries;
 
-    /**
-     * A driver on rings that it clears first.
-     *
-     * @param layout host addresses of the rings
-     * @param features the negotiated features: INDIRECT_DESC and EVENT_IDX matter here
-     */
-    public SplitVirtqueueDriver(VirtqueueLayout layout, long features) {
-        this(layout, features, 0);
-    }
-
-    /**
-     * A driver on rings whose indices start at {@code firstIndex}, as after a long life; the device has to start
-     * there too.
-     */
+    /** See {@link VirtqueueDriver#of}. */
     public SplitVirtqueueDriver(VirtqueueLayout layout, long features, int firstIndex) {
         int size = layout.size();
         this.layout = layout;
         this.slotMask = size - 1;
         this.eventIdx = (features & Features.EVENT_IDX) != 0;
         this.indirect = (features & Features.INDIRECT_DESC) != 0;
+        this.order = new UsedOrder(size, (features & Features.IN_ORDER) != 0);
         this.nextFree = new int[size];
         this.chainDescriptors = new int[size];
         Arrays.setAll(nextFree, i -> i + 1 < size ? i + 1 : NONE);
@@ -98,18 +74,7 @@ public final class SplitVirtqueueDriver {
         RawMemory.putShortRelease(layout.availableRing() + VirtqueueLayout.INDEX_OFFSET, (short) availIdx);
     }
 
-    /** Bytes of the tables that {@link #useIndirectTables} needs. */
-    public static long indirectTableBytes(int size, int maxSegments) {
-        return (long) size * maxSegments * VirtqueueLayout.DESCRIPTOR_BYTES;
-    }
-
-    /**
-     * From now on every chain of two or more segments goes into an indirect table, one for each head.
-     *
-     * @param hostAddress where the tables lie, aligned to 16
-     * @param deviceAddress the same place as the device sees it
-     * @param maxSegments most segments of a chain
-     */
+    @Override
     public void useIndirectTables(long hostAddress, long deviceAddress, int maxSegments) {
         if (!indirect) {
             throw new IllegalStateException("VIRTIO_F_INDIRECT_DESC was not negotiated");
@@ -122,22 +87,22 @@ public final class SplitVirtqueueDriver {
         indirectEntries = maxSegments;
     }
 
-    /** Adds a buffer that the device reads; returns its head index, or -1 when no descriptor is free. */
+    @Override
     public int addReadable(long address, int length) {
         return addOne(address, length & LENGTH_MASK);
     }
 
-    /** Adds a buffer that the device writes; returns its head index, or -1 when no descriptor is free. */
+    @Override
     public int addWritable(long address, int length) {
         return addOne(address, (length & LENGTH_MASK) | WRITE);
     }
 
-    /** Adds {@code count} segments that the device reads; returns the head index, or -1 when there is no room. */
+    @Override
     public int addReadable(long[] addresses, int[] lengths, int count) {
         return addMany(addresses, lengths, count, 0);
     }
 
-    /** Adds {@code count} segments that the device writes; returns the head index, or -1 when there is no room. */
+    @Override
     public int addWritable(long[] addresses, int[] lengths, int count) {
         return addMany(addresses, lengths, count, WRITE);
     }
@@ -199,17 +164,14 @@ public final class SplitVirtqueueDriver {
         chainDescriptors[head] = descriptors;
         freeDescriptors -= descriptors;
         inFlight++;
+        order.add(head);
         long entry = layout.availableRing() + VirtqueueLayout.RING_OFFSET + ((availIdx & slotMask) << 1);
         RawMemory.putShort(entry, (short) head);
         availIdx = availIdx + 1 & INDEX_MASK;
         return head;
     }
 
-    /**
-     * Shows all that was added to the device: one release store, one fence, one decision.
-     *
-     * @return true when a kick is due
-     */
+    @Override
     public boolean publish() {
         int before = publishedAvailIdx;
         if (before == availIdx) {
@@ -224,23 +186,30 @@ public final class SplitVirtqueueDriver {
         return (RawMemory.getShort(layout.usedRing()) & NO_NOTIFY) == 0;
     }
 
-    /**
-     * Takes back the next used chain and frees its descriptors.
-     *
-     * @return its head index, or -1 when there is none
-     * @throws IllegalStateException when the device used what was not made available
-     */
+    @Override
     public int pollUsed() {
-        if (lastUsedIdx == usedIdxSeen && !look()) {
+        if (!order.hasNext() && !take()) {
             return NONE;
+        }
+        int head = order.next();
+        lastUsedIdx = lastUsedIdx + 1 & INDEX_MASK;
+        free(head);
+        return head;
+    }
+
+    /** Takes the used entry that stands next; false when there is none. */
+    private boolean take() {
+        if (lastUsedIdx == usedIdxSeen && !look()) {
+            return false;
         }
         long slot = layout.usedRing() + VirtqueueLayout.RING_OFFSET + ((long) (lastUsedIdx & slotMask) << 3);
         long entry = RawMemory.getLong(slot);
-        lastUsedIdx = lastUsedIdx + 1 & INDEX_MASK;
-        usedBytes = (int) (entry >>> 32);
         int head = (int) entry;
-        free(head);
-        return head;
+        if (head < 0 || head >= chainDescriptors.length || chainDescriptors[head] == 0) {
+            throw new IllegalStateException("the device used chain " + head + ", which it does not have");
+        }
+        order.used(head, (int) (entry >>> 32));
+        return true;
     }
 
     private boolean look() {
@@ -249,9 +218,6 @@ public final class SplitVirtqueueDriver {
     }
 
     private void free(int head) {
-        if (head < 0 || head >= chainDescriptors.length || chainDescriptors[head] == 0) {
-            throw new IllegalStateException("the device used chain " + head + ", which it does not have");
-        }
         int descriptors = chainDescriptors[head];
         int last = head;
         for (int i = 1; i < descriptors; i++) {
@@ -264,16 +230,12 @@ public final class SplitVirtqueueDriver {
         inFlight--;
     }
 
-    /** Bytes that the device wrote into the chain that {@link #pollUsed} returned last. */
+    @Override
     public int usedBytes() {
-        return usedBytes;
+        return order.bytes();
     }
 
-    /**
-     * Asks the device for a call when it uses buffers, then looks again.
-     *
-     * @return true when there are used chains already: poll again before sleeping
-     */
+    @Override
     public boolean enableNotifications() {
         if (eventIdx) {
             RawMemory.putShort(layout.usedEvent(), (short) lastUsedIdx);
@@ -281,10 +243,10 @@ public final class SplitVirtqueueDriver {
             RawMemory.putShort(layout.availableRing(), (short) 0);
         }
         RawMemory.fullFence();
-        return look();
+        return order.hasNext() || look();
     }
 
-    /** Tells the device that no calls are needed; some may still come. */
+    @Override
     public void disableNotifications() {
         if (!eventIdx) {
             RawMemory.putShort(layout.availableRing(), NO_INTERRUPT);
@@ -292,17 +254,17 @@ public final class SplitVirtqueueDriver {
         // With EVENT_IDX the used_event stays behind the device's index, which asks for nothing (for 65535 chains).
     }
 
-    /** The number of descriptors. */
+    @Override
     public int size() {
         return slotMask + 1;
     }
 
-    /** Descriptors that are free. */
+    @Override
     public int freeDescriptors() {
         return freeDescriptors;
     }
 
-    /** Chains that were added and did not come back yet. */
+    @Override
     public int inFlight() {
         return inFlight;
     }

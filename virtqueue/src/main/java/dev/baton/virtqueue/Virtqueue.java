@@ -28,10 +28,27 @@ import org.jspecify.annotations.Nullable;
  * <p>Virtio does not forbid a descriptor of length 0: it has no byte, adds no segment, and its address is not looked
  * at. A chain with fewer bytes than the virtio-net header is a fault.
  */
-public sealed interface Virtqueue permits SplitVirtqueue {
+public sealed interface Virtqueue permits SplitVirtqueue, PackedVirtqueue {
+
+    /**
+     * A live virtqueue of the layout's format, from where {@code state} left it.
+     *
+     * @param features the negotiated features: INDIRECT_DESC, EVENT_IDX and those that decide the header length
+     * @param state where to go on; untrusted
+     * @throws IllegalArgumentException naming what is inconsistent in the state
+     */
+    static Virtqueue of(VirtqueueLayout layout, GuestMemory memory, long features, QueueState state) {
+        return switch (layout.format()) {
+            case SPLIT -> new SplitVirtqueue(layout, memory, features, state);
+            case PACKED -> new PackedVirtqueue(layout, memory, features, state);
+        };
+    }
 
     /** The number of descriptors. */
     int size();
+
+    /** Where it lies. */
+    VirtqueueLayout layout();
 
     /**
      * Walks up to {@code maxChains} chains that the device reads.
@@ -58,7 +75,7 @@ public sealed interface Virtqueue permits SplitVirtqueue {
     /**
      * Consumes the next fetched chain.
      *
-     * @param head its head index
+     * @param head what {@link ChainBurst#head} says of it
      * @param writtenBytes bytes written to it, 0 for a chain that was read
      */
     void use(int head, int writtenBytes);
@@ -90,16 +107,11 @@ public sealed interface Virtqueue permits SplitVirtqueue {
     /** Tells the driver that no kicks are needed; some may still come. */
     void disableNotifications();
 
-    /** Chains that were available when the last fetch looked and are not consumed yet. */
-    int availableSeen();
-
-    /** Chains that are available and not consumed yet, as far as the driver says; not yet checked. */
-    int pending();
+    /** Whether the last fetch brought all chains that were available when it looked. */
+    boolean fetchedAll();
 
     /** Whether a fetch has something to look at. */
-    default boolean hasAvailable() {
-        return pending() != 0;
-    }
+    boolean hasAvailable();
 
     /** Why the queue stopped, or null. */
     @Nullable VirtqueueFault fault();
@@ -113,4 +125,28 @@ public sealed interface Virtqueue permits SplitVirtqueue {
      * @throws IllegalArgumentException when the layout is of another size
      */
     void memory(GuestMemory memory, VirtqueueLayout layout);
+
+    /** Keeps its state in the record from now on: one store for each {@link #publish} that showed something. */
+    void keep(QueueRecord kept);
+
+    /**
+     * Goes on where the record stands, as the virtqueue's new owner, and keeps it from now on.
+     *
+     * @throws IllegalArgumentException naming what is inconsistent in the record; the queue is as before
+     */
+    void resume(QueueRecord kept);
+
+    /**
+     * Stands where the record stands, without keeping it: for the next owner, while the present one works.
+     *
+     * @throws IllegalArgumentException naming what is inconsistent in the record
+     */
+    void follow(QueueRecord followed);
+
+    /**
+     * Goes on, as the virtqueue's new owner, where the driver sees the former one stand, who may have ended in the
+     * middle of a burst, and keeps the record from now on. Chains that it had taken and not shown as used are taken
+     * again.
+     */
+    void recover(QueueRecord kept);
 }

@@ -7,7 +7,7 @@ import dev.baton.ffi.Fd;
 import dev.baton.ffi.Poll;
 import dev.baton.ffi.RawMemory;
 import dev.baton.ffi.UnixSocket;
-import dev.baton.virtqueue.SplitVirtqueueDriver;
+import dev.baton.virtqueue.VirtqueueDriver;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -58,8 +58,8 @@ class FrontEndTest {
             frontEnd.startRing(transmit);
             frontEnd.enableRing(0, true);
             frontEnd.enableRing(1, true);
-            SplitVirtqueueDriver receiver = new SplitVirtqueueDriver(receive.layout(), features);
-            SplitVirtqueueDriver transmitter = new SplitVirtqueueDriver(transmit.layout(), features);
+            VirtqueueDriver receiver = VirtqueueDriver.of(receive.layout(), features);
+            VirtqueueDriver transmitter = VirtqueueDriver.of(transmit.layout(), features);
             long in = buffers.allocate(FRAME_BYTES, 64);
             long out = buffers.allocate(FRAME_BYTES, 64);
             for (int i = 0; i < frames; i++) {

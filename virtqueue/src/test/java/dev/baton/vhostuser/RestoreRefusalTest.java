@@ -103,7 +103,7 @@ class RestoreRefusalTest {
             assertRingRefused("queue size " + size, ring -> States.withSize(ring, size));
         }
         assertRingRefused("base 65536 is no 16-bit index", ring -> States.withBase(ring, 65536));
-        assertRingRefused("base -1 is", ring -> States.withBase(ring, -1));
+        assertRingRefused("base 4294967295 is no 16-bit index", ring -> States.withBase(ring, -1));
         assertRingRefused("it runs without a size", ring -> States.withSize(ring, 0));
         assertRingRefused("it runs without addresses", ring -> States.withAddresses(ring, null));
         assertRingRefused("a kick eventfd, and it was not kicked", ring -> States.withLife(ring, false, false));

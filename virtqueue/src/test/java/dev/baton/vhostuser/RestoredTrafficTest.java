@@ -6,7 +6,7 @@ import dev.baton.ffi.Fd;
 import dev.baton.ffi.Poll;
 import dev.baton.ffi.RawMemory;
 import dev.baton.ffi.UnixSocket;
-import dev.baton.virtqueue.SplitVirtqueueDriver;
+import dev.baton.virtqueue.VirtqueueDriver;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -78,8 +78,8 @@ class RestoredTrafficTest {
             frontEnd.startRing(transmit);
             frontEnd.enableRing(0, true);
             frontEnd.enableRing(1, true);
-            echo(frames, buffers, new SplitVirtqueueDriver(receive.layout(), features),
-                new SplitVirtqueueDriver(transmit.layout(), features));
+            echo(frames, buffers, VirtqueueDriver.of(receive.layout(), features),
+                VirtqueueDriver.of(transmit.layout(), features));
             frontEnd.enableRing(1, false);
             frontEnd.removeMemory(buffers);
             frontEnd.setMemoryTable(List.of(buffers, rings));
@@ -91,8 +91,8 @@ class RestoredTrafficTest {
         assertThat(Resources.now()).isEqualTo(before);
     }
 
-    private static void echo(int frames, SharedMemory buffers, SplitVirtqueueDriver receiver,
-        SplitVirtqueueDriver transmitter) {
+    private static void echo(int frames, SharedMemory buffers, VirtqueueDriver receiver,
+        VirtqueueDriver transmitter) {
         long in = buffers.allocate(FRAME_BYTES, 64);
         long out = buffers.allocate(FRAME_BYTES, 64);
         for (int i = 0; i < frames; i++) {

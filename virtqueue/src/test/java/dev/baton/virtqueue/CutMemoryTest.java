@@ -29,12 +29,12 @@ class CutMemoryTest {
         int errors = 0;
         for (int i = 0; i < CUTS; i++) {
             try (Fd file = MemFd.create("cut", BYTES); Mapping memory = Mapping.shared(file, 0, BYTES)) {
-                VirtqueueLayout layout = VirtqueueLayout.contiguous(SIZE, memory.address());
+                VirtqueueLayout layout = VirtqueueLayout.contiguous(RingFormat.SPLIT, SIZE, memory.address());
                 GuestMemory guest = GuestMemory.of(
                     List.of(new MemoryRegion(memory.address(), BYTES, memory.address(), memory.address())));
-                SplitVirtqueue queue = new SplitVirtqueue(layout, guest, FEATURES, QueueState.FRESH);
+                SplitVirtqueue queue = new SplitVirtqueue(layout, guest, FEATURES, QueueState.fresh(RingFormat.SPLIT));
                 if (i == 0) {
-                    warm(queue, new SplitVirtqueueDriver(layout, FEATURES), memory.address() + BYTES / 2);
+                    warm(queue, VirtqueueDriver.of(layout, FEATURES), memory.address() + BYTES / 2);
                     continue;
                 }
                 FileIo.truncate(file, 0);
@@ -45,7 +45,7 @@ class CutMemoryTest {
     }
 
     /** The code that runs here is compiled, for both kinds of virtqueue. */
-    private void warm(SplitVirtqueue queue, SplitVirtqueueDriver driver, long buffer) {
+    private void warm(SplitVirtqueue queue, VirtqueueDriver driver, long buffer) {
         for (int round = 0; round < WARM_ROUNDS; round++) {
             driver.addReadable(buffer, 100);
             driver.addReadable(buffer, 100);

@@ -34,8 +34,8 @@ class NotificationTest {
     @Test
     void withFlagsNobodyIsToldWhileTheOtherSaysNo() {
         long features = Features.VERSION_1;
-        SplitVirtqueueDriver driver = new SplitVirtqueueDriver(layout, features);
-        SplitVirtqueue device = new SplitVirtqueue(layout, guest.memory(), features, QueueState.FRESH);
+        VirtqueueDriver driver = VirtqueueDriver.of(layout, features);
+        SplitVirtqueue device = guest.split(layout, features);
         device.disableNotifications();
         driver.disableNotifications();
         for (int round = 0; round < 3; round++) {
@@ -54,7 +54,7 @@ class NotificationTest {
     @Test
     void withEventIdxASleeperIsToldOnce() {
         long features = Features.VERSION_1 | Features.EVENT_IDX;
-        SplitVirtqueueDriver driver = new SplitVirtqueueDriver(layout, features, 65535);
+        VirtqueueDriver driver = VirtqueueDriver.of(layout, features, 65535);
         SplitVirtqueue device = new SplitVirtqueue(layout, guest.memory(), features,
             new QueueState(65535, 65535, 65535));
         device.enableNotifications();
@@ -80,8 +80,8 @@ class NotificationTest {
     @ValueSource(booleans = {false, true})
     void whatCameInBetweenIsSeenWhenEnabling(boolean eventIdx) {
         long features = Features.VERSION_1 | (eventIdx ? Features.EVENT_IDX : 0);
-        SplitVirtqueueDriver driver = new SplitVirtqueueDriver(layout, features);
-        SplitVirtqueue device = new SplitVirtqueue(layout, guest.memory(), features, QueueState.FRESH);
+        VirtqueueDriver driver = VirtqueueDriver.of(layout, features);
+        SplitVirtqueue device = guest.split(layout, features);
         assertThat(device.fetchReadable(burst, 8)).isZero();
         driver.addReadable(buffer, 20);
         driver.publish();
@@ -95,8 +95,8 @@ class NotificationTest {
     @ValueSource(booleans = {false, true})
     void whoHasTooFewBuffersIsToldOfTheNext(boolean eventIdx) {
         long features = Features.VERSION_1 | (eventIdx ? Features.EVENT_IDX : 0);
-        SplitVirtqueueDriver driver = new SplitVirtqueueDriver(layout, features);
-        SplitVirtqueue device = new SplitVirtqueue(layout, guest.memory(), features, QueueState.FRESH);
+        VirtqueueDriver driver = VirtqueueDriver.of(layout, features);
+        SplitVirtqueue device = guest.split(layout, features);
         driver.addWritable(buffer, 20);
         driver.publish();
         assertThat(device.fetchWritable(burst, 8, 1000)).isEqualTo(1);
@@ -108,7 +108,7 @@ class NotificationTest {
     @Test
     void afterAChangeOfOwnerTheDriverIsToldWithoutNeed() {
         long features = Features.VERSION_1 | Features.EVENT_IDX;
-        SplitVirtqueueDriver driver = new SplitVirtqueueDriver(layout, features, 7);
+        VirtqueueDriver driver = VirtqueueDriver.of(layout, features, 7);
         driver.addReadable(buffer, 20);
         driver.publish();
         SplitVirtqueue device =

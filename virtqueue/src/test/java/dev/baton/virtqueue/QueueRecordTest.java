@@ -37,10 +37,10 @@ class QueueRecordTest {
     @Test
     void theRecordStandsWhereTheQueueStandsAfterEveryBurst() {
         VirtqueueLayout layout = guest.ring(SIZE);
-        SplitVirtqueueDriver driver = new SplitVirtqueueDriver(layout, FEATURES);
-        SplitVirtqueue queue = new SplitVirtqueue(layout, guest.memory(), FEATURES, QueueState.FRESH);
+        VirtqueueDriver driver = VirtqueueDriver.of(layout, FEATURES);
+        SplitVirtqueue queue = guest.split(layout, FEATURES);
         queue.keep(record);
-        assertThat(record.state()).isEqualTo(QueueState.FRESH);
+        assertThat(record.state()).isEqualTo(QueueState.fresh(RingFormat.SPLIT));
         long buffer = guest.allocate(FRAME);
         for (int i = 0; i < 70_000; i++) {
             send(driver, buffer);
@@ -60,14 +60,14 @@ class QueueRecordTest {
     @ValueSource(ints = {0, 65_530, 65_535})
     void newOwnersGoOnWithTheNextChain(int firstIndex) {
         VirtqueueLayout layout = guest.ring(SIZE);
-        SplitVirtqueueDriver driver = new SplitVirtqueueDriver(layout, FEATURES, firstIndex);
+        VirtqueueDriver driver = VirtqueueDriver.of(layout, FEATURES, firstIndex);
         QueueState first = new QueueState(firstIndex, firstIndex, QueueState.UNSIGNALLED);
         new SplitVirtqueue(layout, guest.memory(), FEATURES, first).keep(record);
         long buffer = guest.allocate(FRAME);
         for (int i = 0; i < 20; i++) {
             int head = send(driver, buffer);
-            SplitVirtqueue owner = new SplitVirtqueue(layout, guest.memory(), FEATURES, QueueState.FRESH);
-            owner.resume(record.state(), record);
+            SplitVirtqueue owner = guest.split(layout, FEATURES);
+            owner.resume(record);
             assertThat(takeAll(owner)).as("chains for owner %d", i).isEqualTo(1);
             owner.publish();
             assertThat(driver.pollUsed()).isEqualTo(head);
@@ -78,13 +78,13 @@ class QueueRecordTest {
     @Test
     void aBrokenQueueIsBrokenForItsNextOwnerToo() {
         VirtqueueLayout layout = guest.ring(SIZE);
-        SplitVirtqueue queue = new SplitVirtqueue(layout, guest.memory(), FEATURES, QueueState.FRESH);
+        SplitVirtqueue queue = guest.split(layout, FEATURES);
         queue.keep(record);
         RawMemory.putShort(layout.availableRing() + VirtqueueLayout.INDEX_OFFSET, (short) (SIZE + 1));
         assertThat(queue.fetchReadable(burst, SIZE)).isZero();
 
-        SplitVirtqueue next = new SplitVirtqueue(layout, guest.memory(), FEATURES, QueueState.FRESH);
-        next.resume(record.state(), record);
+        SplitVirtqueue next = guest.split(layout, FEATURES);
+        next.resume(record);
         assertThat(next.fault()).isEqualTo(VirtqueueFault.AVAIL_INDEX_AHEAD);
         assertThat(next.fetchReadable(burst, SIZE)).isZero();
         assertThat(next.state().restarted().fault()).isNull();
@@ -94,8 +94,8 @@ class QueueRecordTest {
     @Test
     void afterACrashTheRingItselfSaysWhereToGoOn() {
         VirtqueueLayout layout = guest.ring(SIZE);
-        SplitVirtqueueDriver driver = new SplitVirtqueueDriver(layout, FEATURES);
-        SplitVirtqueue queue = new SplitVirtqueue(layout, guest.memory(), FEATURES, QueueState.FRESH);
+        VirtqueueDriver driver = VirtqueueDriver.of(layout, FEATURES);
+        SplitVirtqueue queue = guest.split(layout, FEATURES);
         queue.keep(record);
         long buffer = guest.allocate(FRAME);
         send(driver, buffer);
@@ -104,13 +104,14 @@ class QueueRecordTest {
         queue.use(burst.head(0), 0);
         QueueState stale = record.state();
         queue.publish();
+        QueueRecord.write(record.address(), stale.lastAvailIdx(), stale.usedIdx(), stale.signalledUsed(), null);
         assertThat(queue.fetchReadable(burst, 1)).isEqualTo(1);
         queue.use(burst.head(0), 0); // never published
 
-        QueueState recovered = stale.recovered(layout);
-        assertThat(recovered).isEqualTo(new QueueState(1, 1, QueueState.UNSIGNALLED));
-        SplitVirtqueue next = new SplitVirtqueue(layout, guest.memory(), FEATURES, QueueState.FRESH);
-        next.resume(recovered, record);
+        SplitVirtqueue next = guest.split(layout, FEATURES);
+        next.recover(record);
+        assertThat(next.state()).isEqualTo(new QueueState(1, 1, QueueState.UNSIGNALLED));
+        assertThat(record.state()).isEqualTo(next.state());
         assertThat(next.fetchReadable(burst, SIZE)).isEqualTo(1);
         assertThat(burst.head(0)).isEqualTo(second);
     }
@@ -125,14 +126,14 @@ class QueueRecordTest {
     @Test
     void aPlaceThatIsInconsistentIsRefusedAndTheQueueStaysAsItWas() {
         VirtqueueLayout layout = guest.ring(SIZE);
-        SplitVirtqueue queue = new SplitVirtqueue(layout, guest.memory(), FEATURES, QueueState.FRESH);
+        SplitVirtqueue queue = guest.split(layout, FEATURES);
         RawMemory.putLong(memory.address(), 1L << 48 | 9); // nine chains taken, none used, of a queue of four
-        assertThatIllegalArgumentException().isThrownBy(() -> queue.resume(record.state(), record))
+        assertThatIllegalArgumentException().isThrownBy(() -> queue.resume(record))
             .withMessageContaining("more chains taken than the queue size 4");
-        assertThat(queue.state()).isEqualTo(QueueState.FRESH);
+        assertThat(queue.state()).isEqualTo(QueueState.fresh(RingFormat.SPLIT));
     }
 
-    private int send(SplitVirtqueueDriver driver, long buffer) {
+    private int send(VirtqueueDriver driver, long buffer) {
         int head = driver.addReadable(new long[] {buffer}, new int[] {FRAME}, 1);
         driver.publish();
         return head;

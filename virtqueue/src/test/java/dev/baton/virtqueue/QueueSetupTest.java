@@ -24,19 +24,19 @@ class QueueSetupTest {
     @ParameterizedTest
     @ValueSource(ints = {0, -1, 3, 255, 32769, 65536, Integer.MIN_VALUE})
     void aSizeThatIsNoPowerOfTwoUpTo32768IsRefused(int size) {
-        assertThatIllegalArgumentException().isThrownBy(() -> new VirtqueueLayout(size, 16, 16, 16))
+        assertThatIllegalArgumentException().isThrownBy(() -> new VirtqueueLayout(RingFormat.SPLIT, size, 16, 16, 16))
             .withMessageContaining("queue size " + size);
     }
 
     @Test
     void misalignedOrMissingPartsAreRefusedByName() {
-        assertThatIllegalArgumentException().isThrownBy(() -> new VirtqueueLayout(8, 8, 16, 16))
+        assertThatIllegalArgumentException().isThrownBy(() -> new VirtqueueLayout(RingFormat.SPLIT, 8, 8, 16, 16))
             .withMessageContaining("descriptor table").withMessageContaining("aligned to 16");
-        assertThatIllegalArgumentException().isThrownBy(() -> new VirtqueueLayout(8, 16, 17, 16))
+        assertThatIllegalArgumentException().isThrownBy(() -> new VirtqueueLayout(RingFormat.SPLIT, 8, 16, 17, 16))
             .withMessageContaining("available ring").withMessageContaining("aligned to 2");
-        assertThatIllegalArgumentException().isThrownBy(() -> new VirtqueueLayout(8, 16, 16, 18))
+        assertThatIllegalArgumentException().isThrownBy(() -> new VirtqueueLayout(RingFormat.SPLIT, 8, 16, 16, 18))
             .withMessageContaining("used ring").withMessageContaining("aligned to 4");
-        assertThatIllegalArgumentException().isThrownBy(() -> new VirtqueueLayout(8, 16, 16, 0))
+        assertThatIllegalArgumentException().isThrownBy(() -> new VirtqueueLayout(RingFormat.SPLIT, 8, 16, 16, 0))
             .withMessageContaining("used ring has no address");
     }
 
@@ -45,9 +45,9 @@ class QueueSetupTest {
         assertThat(VirtqueueLayout.descriptorTableBytes(256)).isEqualTo(4096);
         assertThat(VirtqueueLayout.availableRingBytes(256)).isEqualTo(6 + 2 * 256);
         assertThat(VirtqueueLayout.usedRingBytes(256)).isEqualTo(6 + 8 * 256);
-        VirtqueueLayout layout = VirtqueueLayout.contiguous(1, 64);
+        VirtqueueLayout layout = VirtqueueLayout.contiguous(RingFormat.SPLIT, 1, 64);
         assertThat(layout.usedRing() + VirtqueueLayout.usedRingBytes(1))
-            .isLessThanOrEqualTo(64 + VirtqueueLayout.contiguousBytes(1));
+            .isLessThanOrEqualTo(64 + VirtqueueLayout.contiguousBytes(RingFormat.SPLIT, 1));
     }
 
     @ParameterizedTest
@@ -68,16 +68,55 @@ class QueueSetupTest {
     }
 
     @Test
-    void aRingResumesFromItsOwnUsedIndex() {
+    void aSplitRingGoesOnAtItsOwnUsedIndex() {
         VirtqueueLayout layout = guest.ring(8);
         RawMemory.putShort(layout.usedRing() + 2, (short) 65533);
-        assertThat(QueueState.resume(1, layout))
-            .isEqualTo(new QueueState(1, 65533, QueueState.UNSIGNALLED));
+        assertThat(QueueState.at(1, layout)).isEqualTo(new QueueState(65533, 65533, QueueState.UNSIGNALLED));
+    }
+
+    /** DPDK's driver fills the upper half with zeroes, QEMU with the used position. */
+    @ParameterizedTest
+    @ValueSource(ints = {0x8005, 0x80058005, 0x00058005})
+    void aPackedRingGoesOnWhereItIsTold(int base) {
+        VirtqueueLayout layout = guest.ring(RingFormat.PACKED, 8);
+        QueueState state = QueueState.at(base, layout);
+        assertThat(state).isEqualTo(new QueueState(0x8005, 0x8005, QueueState.UNSIGNALLED));
+        assertThat(state.base(RingFormat.PACKED)).isEqualTo(0x80058005);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0x8000,0x8000,-1", "7,7,0", "0x8003,0x8003,5", "2,2,0x8002"})
+    void aConsistentPackedStateIsTakenOver(String lastAvailIdx, String usedIdx, String signalledUsed) {
+        QueueState state = new QueueState(Integer.decode(lastAvailIdx), Integer.decode(usedIdx),
+            Integer.decode(signalledUsed));
+        VirtqueueLayout layout = guest.ring(RingFormat.PACKED, 8);
+        assertThat(Virtqueue.of(layout, guest.memory(), FEATURES, state).state()).isEqualTo(state);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0x8000,0x8001,-1", "8,8,-1", "0x8008,0x8008,-1", "0,0,9", "0x8003,0x8003,0x8004", "65536,65536,-1",
+        "0,0,-2"})
+    void anInconsistentPackedStateIsRefused(String lastAvailIdx, String usedIdx, String signalledUsed) {
+        QueueState state = new QueueState(Integer.decode(lastAvailIdx), Integer.decode(usedIdx),
+            Integer.decode(signalledUsed));
+        VirtqueueLayout layout = guest.ring(RingFormat.PACKED, 8);
+        assertThatIllegalArgumentException().isThrownBy(() -> Virtqueue.of(layout, guest.memory(), FEATURES, state))
+            .withMessageContaining(state.toString());
+    }
+
+    @Test
+    void aPackedRingMayHaveAnySizeUpTo32768() {
+        assertThat(guest.ring(RingFormat.PACKED, 5).size()).isEqualTo(5);
+        assertThatIllegalArgumentException().isThrownBy(() -> RingFormat.PACKED.checkSize(32769));
+        assertThatIllegalArgumentException().isThrownBy(() -> RingFormat.PACKED.checkSize(0));
+        assertThatIllegalArgumentException()
+            .isThrownBy(() -> new VirtqueueLayout(RingFormat.PACKED, 8, 16, 18, 16))
+            .withMessageContaining("driver event suppression");
     }
 
     @Test
     void anotherLayoutMustHaveTheSameSize() {
-        SplitVirtqueue queue = new SplitVirtqueue(guest.ring(8), guest.memory(), FEATURES, QueueState.FRESH);
+        SplitVirtqueue queue = guest.split(guest.ring(8), FEATURES);
         VirtqueueLayout smaller = guest.ring(4);
         assertThatIllegalArgumentException().isThrownBy(() -> queue.memory(guest.memory(), smaller));
     }

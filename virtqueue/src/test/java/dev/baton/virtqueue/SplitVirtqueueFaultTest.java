@@ -23,10 +23,10 @@ class SplitVirtqueueFaultTest {
     private final long buffer = guest.allocate(4096);
     private final long table = guest.allocate(16 * 2048);
     private final SplitVirtqueue queue =
-        new SplitVirtqueue(ring.layout(), guest.memory(), FEATURES, QueueState.FRESH);
+        guest.split(ring.layout(), FEATURES);
     private final RawRing neighbourRing = new RawRing(guest.ring(SIZE));
     private final SplitVirtqueue neighbour =
-        new SplitVirtqueue(neighbourRing.layout(), guest.memory(), FEATURES, QueueState.FRESH);
+        guest.split(neighbourRing.layout(), FEATURES);
     private final ChainBurst burst = new ChainBurst(32, 2048);
 
     @AfterEach
@@ -229,7 +229,7 @@ class SplitVirtqueueFaultTest {
 
     @Test
     void anIndirectTableThatWasNotNegotiated() {
-        SplitVirtqueue plain = new SplitVirtqueue(ring.layout(), guest.memory(), Features.VERSION_1, QueueState.FRESH);
+        SplitVirtqueue plain = guest.split(ring.layout(), Features.VERSION_1);
         ring.descriptor(3, table, 16, INDIRECT, 0);
         tableEntry(0, buffer, 64, 0, 0);
         ring.available(3);

@@ -38,7 +38,8 @@ class SplitVirtqueueFuzzTest {
     private final GuestMemory memory = GuestMemory.of(List.of(new MemoryRegion(LOW, REGION, 1, low.address()),
         new MemoryRegion(HIGH, REGION, 1, high.address()), new MemoryRegion(FAR, REGION, 1, far.address())));
     private final VirtqueueLayout layout =
-        VirtqueueLayout.contiguous(SIZE, far.address() + REGION - VirtqueueLayout.contiguousBytes(SIZE));
+        VirtqueueLayout.contiguous(RingFormat.SPLIT, SIZE,
+            far.address() + REGION - VirtqueueLayout.contiguousBytes(RingFormat.SPLIT, SIZE));
     private final RawRing ring = new RawRing(layout);
     private final ChainBurst burst = new ChainBurst(8, 1500);
     private final Set<VirtqueueFault> seen = EnumSet.noneOf(VirtqueueFault.class);
@@ -65,7 +66,7 @@ class SplitVirtqueueFuzzTest {
         Random random = new Random(seed);
         for (int round = 0; round < 20_000; round++) {
             scribble(random, 40);
-            SplitVirtqueue queue = new SplitVirtqueue(layout, memory, FEATURES, QueueState.FRESH);
+            SplitVirtqueue queue = new SplitVirtqueue(layout, memory, FEATURES, QueueState.fresh(RingFormat.SPLIT));
             ring.availableIndex(random.nextInt(100) == 0 ? random.nextInt(65536) : random.nextInt(SIZE + 1));
             drive(queue, random);
         }
@@ -89,7 +90,7 @@ class SplitVirtqueueFuzzTest {
         try {
             Random random = new Random(6);
             for (int round = 0; round < 50_000; round++) {
-                SplitVirtqueue queue = new SplitVirtqueue(layout, memory, FEATURES, QueueState.FRESH);
+                SplitVirtqueue queue = new SplitVirtqueue(layout, memory, FEATURES, QueueState.fresh(RingFormat.SPLIT));
                 ring.availableIndex(SIZE);
                 drive(queue, random);
             }

@@ -38,7 +38,21 @@ final class TestGuest implements AutoCloseable {
     }
 
     VirtqueueLayout ring(int size) {
-        return VirtqueueLayout.contiguous(size, host(allocate(VirtqueueLayout.contiguousBytes(size))));
+        return ring(RingFormat.SPLIT, size);
+    }
+
+    /** The device side of a split virtqueue that has not moved yet. */
+    SplitVirtqueue split(VirtqueueLayout layout, long features) {
+        return new SplitVirtqueue(layout, memory(), features, QueueState.fresh(RingFormat.SPLIT));
+    }
+
+    /** The device side of a virtqueue that has not moved yet. */
+    Virtqueue device(VirtqueueLayout layout, long features) {
+        return Virtqueue.of(layout, memory(), features, QueueState.fresh(layout.format()));
+    }
+
+    VirtqueueLayout ring(RingFormat format, int size) {
+        return VirtqueueLayout.contiguous(format, size, host(allocate(VirtqueueLayout.contiguousBytes(format, size))));
     }
 
     /** Fills with a pattern that differs from byte to byte and from seed to seed. */

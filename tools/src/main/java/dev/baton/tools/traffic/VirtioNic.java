@@ -2,14 +2,14 @@ package dev.baton.tools.traffic;
 
 import dev.baton.datapath.FrameHandler;
 import dev.baton.ffi.Epoll;
-import dev.baton.virtqueue.Features;
-import dev.baton.virtqueue.SplitVirtqueueDriver;
-import dev.baton.virtqueue.VirtioNetHeader;
 import dev.baton.vhostuser.FrontEnd;
 import dev.baton.vhostuser.FrontEndRing;
 import dev.baton.vhostuser.ProtocolException;
 import dev.baton.vhostuser.ProtocolFeatures;
 import dev.baton.vhostuser.SharedMemory;
+import dev.baton.virtqueue.Features;
+import dev.baton.virtqueue.VirtioNetHeader;
+import dev.baton.virtqueue.VirtqueueDriver;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -153,8 +153,8 @@ public final class VirtioNic implements AutoCloseable {
     private final class Pair implements FramePort, AutoCloseable {
         private final FrontEndRing receiveq;
         private final FrontEndRing transmitq;
-        private final SplitVirtqueueDriver rx;
-        private final SplitVirtqueueDriver tx;
+        private final VirtqueueDriver rx;
+        private final VirtqueueDriver tx;
         private final long rxBuffers;
         private final long txBuffers;
         /** The buffer of the chain with this head. */
@@ -166,8 +166,8 @@ public final class VirtioNic implements AutoCloseable {
         Pair(FrontEndRing receiveq, FrontEndRing transmitq) {
             this.receiveq = receiveq;
             this.transmitq = transmitq;
-            rx = new SplitVirtqueueDriver(receiveq.layout(), features);
-            tx = new SplitVirtqueueDriver(transmitq.layout(), features);
+            rx = VirtqueueDriver.of(receiveq.layout(), features);
+            tx = VirtqueueDriver.of(transmitq.layout(), features);
             rxBuffers = memory.allocate((long) QUEUE_SIZE * BUFFER_BYTES, 64);
             txBuffers = memory.allocate((long) QUEUE_SIZE * BUFFER_BYTES, 64);
         }

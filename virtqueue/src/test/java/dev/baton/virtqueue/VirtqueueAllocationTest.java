@@ -7,10 +7,10 @@ import dev.baton.ffi.RawMemory;
 import java.lang.management.ManagementFactory;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Frames cost no allocation, on either side, plain, chained and indirect. */
-class SplitVirtqueueAllocationTest {
+class VirtqueueAllocationTest {
     private static final int SIZE = 64;
     private static final int WARM_UP_BURSTS = 20_000;
     private static final int BURSTS = 10_000;
@@ -27,16 +27,16 @@ class SplitVirtqueueAllocationTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"plain", "chained", "indirect"})
-    void nothingIsAllocatedPerFrame(String shape) {
+    @CsvSource({"SPLIT,plain", "SPLIT,chained", "SPLIT,indirect", "PACKED,plain", "PACKED,chained", "PACKED,indirect"})
+    void nothingIsAllocatedPerFrame(RingFormat format, String shape) {
         long features = Features.VERSION_1 | Features.EVENT_IDX | Features.INDIRECT_DESC;
-        VirtqueueLayout layout = guest.ring(SIZE);
-        SplitVirtqueueDriver driver = new SplitVirtqueueDriver(layout, features);
+        VirtqueueLayout layout = guest.ring(format, SIZE);
+        VirtqueueDriver driver = VirtqueueDriver.of(layout, features);
         if (shape.equals("indirect")) {
-            long tables = guest.allocate(SplitVirtqueueDriver.indirectTableBytes(SIZE, 2));
+            long tables = guest.allocate(VirtqueueDriver.indirectTableBytes(SIZE, 2));
             driver.useIndirectTables(guest.host(tables), tables, 2);
         }
-        SplitVirtqueue device = new SplitVirtqueue(layout, guest.memory(), features, QueueState.FRESH);
+        Virtqueue device = guest.device(layout, features);
         addresses[0] = guest.allocate(12);
         addresses[1] = guest.allocate(64);
         int segments = shape.equals("plain") ? 1 : 2;
@@ -51,7 +51,7 @@ class SplitVirtqueueAllocationTest {
         assertThat(allocated).isLessThan(BURSTS);
     }
 
-    private long run(SplitVirtqueueDriver driver, SplitVirtqueue device, int segments, int bursts) {
+    private long run(VirtqueueDriver driver, Virtqueue device, int segments, int bursts) {
         long moved = 0;
         for (int b = 0; b < bursts; b++) {
             for (int i = 0; i < 32; i++) {

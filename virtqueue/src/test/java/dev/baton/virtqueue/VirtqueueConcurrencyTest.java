@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * a notification that is missed would leave both asleep for ever.
  */
 @Timeout(120)
-class SplitVirtqueueConcurrencyTest {
+class VirtqueueConcurrencyTest {
     private static final int FRAMES = 100_000;
     private static final int FRAME_BYTES = 20;
 
@@ -36,23 +36,31 @@ class SplitVirtqueueConcurrencyTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1,true", "1,false", "2,true", "4,false", "256,true", "256,false"})
-    void framesFromTheDriverArriveOnceAndInOrder(int size, boolean eventIdx) throws Exception {
-        long features = Features.VERSION_1 | (eventIdx ? Features.EVENT_IDX : 0);
-        VirtqueueLayout layout = guest.ring(size);
-        SplitVirtqueueDriver driver = new SplitVirtqueueDriver(layout, features);
-        SplitVirtqueue device = new SplitVirtqueue(layout, guest.memory(), features, QueueState.FRESH);
+    @CsvSource({"1,0", "1,EVENT", "2,EVENT", "4,0", "256,EVENT", "256,0", "256,IN_ORDER", "1,PACKED", "1,PACKED EVENT",
+        "2,PACKED", "5,PACKED EVENT", "256,PACKED", "256,PACKED EVENT IN_ORDER"})
+    void framesFromTheDriverArriveOnceAndInOrder(int size, String options) throws Exception {
+        long features = features(options);
+        VirtqueueLayout layout = guest.ring(RingFormat.of(features), size);
+        VirtqueueDriver driver = VirtqueueDriver.of(layout, features);
+        Virtqueue device = guest.device(layout, features);
         await(threads.submit(() -> send(driver)), threads.submit(() -> receive(device)));
     }
 
     @ParameterizedTest
-    @CsvSource({"1,true", "2,false", "4,true", "256,true", "256,false"})
-    void framesFromTheDeviceArriveOnceAndInOrder(int size, boolean eventIdx) throws Exception {
-        long features = Features.VERSION_1 | (eventIdx ? Features.EVENT_IDX : 0);
-        VirtqueueLayout layout = guest.ring(size);
-        SplitVirtqueueDriver driver = new SplitVirtqueueDriver(layout, features);
-        SplitVirtqueue device = new SplitVirtqueue(layout, guest.memory(), features, QueueState.FRESH);
+    @CsvSource({"1,EVENT", "2,0", "4,EVENT", "256,EVENT", "256,0", "256,IN_ORDER", "1,PACKED", "2,PACKED EVENT",
+        "7,PACKED EVENT", "256,PACKED", "256,PACKED EVENT IN_ORDER"})
+    void framesFromTheDeviceArriveOnceAndInOrder(int size, String options) throws Exception {
+        long features = features(options);
+        VirtqueueLayout layout = guest.ring(RingFormat.of(features), size);
+        VirtqueueDriver driver = VirtqueueDriver.of(layout, features);
+        Virtqueue device = guest.device(layout, features);
         await(threads.submit(() -> deliver(device)), threads.submit(() -> collect(driver)));
+    }
+
+    private static long features(String options) {
+        return Features.VERSION_1 | (options.contains("EVENT") ? Features.EVENT_IDX : 0)
+            | (options.contains("PACKED") ? Features.RING_PACKED : 0)
+            | (options.contains("IN_ORDER") ? Features.IN_ORDER : 0);
     }
 
     private static void await(Future<Boolean> one, Future<Boolean> other)
@@ -61,7 +69,7 @@ class SplitVirtqueueConcurrencyTest {
         assertThat(other.get()).isTrue();
     }
 
-    private boolean send(SplitVirtqueueDriver driver) throws InterruptedException {
+    private boolean send(VirtqueueDriver driver) throws InterruptedException {
         long buffers = guest.allocate((long) FRAME_BYTES * driver.size());
         int sent = 0;
         int back = 0;
@@ -86,15 +94,15 @@ class SplitVirtqueueConcurrencyTest {
         return true;
     }
 
-    private boolean receive(SplitVirtqueue device) throws InterruptedException {
+    private boolean receive(Virtqueue device) throws InterruptedException {
         long next = 0;
         try (ChainBurst burst = new ChainBurst(32, 1024)) {
             while (next < FRAMES) {
                 int count = device.fetchReadable(burst, 32);
                 for (int i = 0; i < count; i++) {
                     assertThat(RawMemory.getLong(burst.segmentBase(i) + 12)).isEqualTo(next++);
-                    device.use(burst.head(i), 0);
                 }
+                device.use(burst, 0, count);
                 if (device.publish()) {
                     call.release();
                 }
@@ -108,7 +116,7 @@ class SplitVirtqueueConcurrencyTest {
         return device.fault() == null;
     }
 
-    private boolean deliver(SplitVirtqueue device) throws InterruptedException {
+    private boolean deliver(Virtqueue device) throws InterruptedException {
         long next = 0;
         try (ChainBurst burst = new ChainBurst(32, 1024)) {
             while (next < FRAMES) {
@@ -130,7 +138,7 @@ class SplitVirtqueueConcurrencyTest {
         return device.fault() == null;
     }
 
-    private boolean collect(SplitVirtqueueDriver driver) throws InterruptedException {
+    private boolean collect(VirtqueueDriver driver) throws InterruptedException {
         long buffers = guest.allocate(64L * driver.size());
         for (int i = 0; i < driver.size(); i++) {
             driver.addWritable(buffers + 64L * i, FRAME_BYTES);

@@ -1,0 +1,359 @@
+package dev.baton.virtqueue;
+
+import dev.baton.ffi.RawMemory;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The device side of a packed virtqueue (virtio 1.2, 2.8).
+ *
+ * <p>Theory of operation. There is one ring. A driver makes a chain available by writing its descriptors, and the
+ * device shows it as used by writing a used descriptor over the first of them; the flags tell which is which. Chains
+ * are used in order, so the place where a chain was is the place where it is shown, and one position says all:
+ *
+ * <pre>
+ *   descriptor ring   ... free | used, not shown | fetched | available, not looked at | free ...
+ *                              ^ shown           ^ used                               ^ the driver's
+ * </pre>
+ *
+ * <p>A fetch reads descriptors from {@code used} on until one is not available. {@link #use} only notes the used
+ * descriptor. {@link #publish} writes them, the first one last, because the driver looks for that one; then comes one
+ * full fence and one look at what the driver wants (virtio 1.2, 2.8.10). Where IN_ORDER was negotiated one used
+ * descriptor stands for all chains that were read together, with the ID of the last of them (virtio 1.2, 2.8.11).
+ *
+ * <p>Used descriptors replace what they stand for, so a successor cannot see from the ring alone how far an owner came
+ * that died while it was writing them. Hence the journal of {@link QueueRecord}; and the used descriptor of a chain of
+ * several keeps its NEXT flag, which drivers ignore there, so that {@link #recover} finds its end.
+ */
+public final class PackedVirtqueue implements Virtqueue {
+    private static final long ID_MASK = 0xFFFF;
+    private static final long ID_BITS = ID_MASK << PackedChainWalker.ID_SHIFT;
+    private static final int POSITION_MASK = 0xFFFF;
+    private static final int EVENT_DISABLE = 1 << 16;
+    private static final int EVENT_AT_DESCRIPTOR = 2 << 16;
+    private static final int EVENT_MODE = 3 << 16;
+
+    private final PackedChainWalker walker;
+    private final int size;
+    private final boolean eventIdx;
+    private final boolean inOrder;
+    /** Used descriptors, not written yet: the second halves, and the slots where they belong. */
+    private final long[] shadow;
+    private final int[] shadowSlots;
+    private int shadowCount;
+    private VirtqueueLayout layout;
+    private long ring;
+    private int shown;
+    private int used;
+    private int signalledUsed;
+    /** Where the last fetch stopped. */
+    private int looked;
+    private boolean fetchedAll;
+    private @Nullable VirtqueueFault fault;
+    /** Address of the record that this queue keeps, 0 without. */
+    private long record;
+
+    /** See {@link Virtqueue#of}. */
+    public PackedVirtqueue(VirtqueueLayout layout, GuestMemory memory, long features, QueueState state) {
+        this.size = layout.size();
+        this.eventIdx = (features & Features.EVENT_IDX) != 0;
+        this.inOrder = (features & Features.IN_ORDER) != 0;
+        this.walker = new PackedChainWalker(size, features);
+        this.shadow = new long[size];
+        this.shadowSlots = new int[size];
+        this.layout = layout;
+        memory(memory, layout);
+        goOnAt(state);
+    }
+
+    private void goOnAt(QueueState state) {
+        state.check(RingFormat.PACKED, size);
+        used = state.usedIdx();
+        shown = used;
+        looked = used;
+        shadowCount = 0;
+        signalledUsed = state.signalledUsed();
+        fault = state.fault();
+    }
+
+    @Override
+    public void keep(QueueRecord kept) {
+        record = kept.address();
+        writeRecord();
+    }
+
+    @Override
+    public void resume(QueueRecord kept) {
+        goOnAt(kept.state());
+        keep(kept);
+    }
+
+    @Override
+    public void follow(QueueRecord followed) {
+        goOnAt(followed.state());
+    }
+
+    private void writeRecord() {
+        if (record != 0) {
+            QueueRecord.write(record, used, used, signalledUsed, fault);
+        }
+    }
+
+    @Override
+    public void recover(QueueRecord kept) {
+        QueueState last = lastState(kept);
+        int at = kept.showing(last) ? finish(kept, last) : last.usedIdx();
+        goOnAt(new QueueState(at, at, QueueState.UNSIGNALLED, last.fault()));
+        keep(kept);
+    }
+
+    /** Of a record that makes no sense nothing is believed: this owner knows where it began to follow. */
+    private QueueState lastState(QueueRecord kept) {
+        try {
+            QueueState state = kept.state();
+            state.check(RingFormat.PACKED, size);
+            return state;
+        } catch (IllegalArgumentException e) {
+            return state();
+        }
+    }
+
+    /** Finishes what the former owner was showing; returns the position after it. */
+    private int finish(QueueRecord kept, QueueState last) {
+        int from = last.usedIdx();
+        int to = kept.shownAt();
+        long firstRest = ring + ((long) PackedPosition.slot(from) << 4) + 8;
+        if (PackedPosition.slot(to) >= size
+            || !PackedChainWalker.inLap(RawMemory.getLongAcquire(firstRest), PackedChainWalker.available(from))) {
+            // The first one was written, and so all are: the driver may have made the descriptor available anew.
+            return PackedPosition.slot(to) >= size ? from : to;
+        }
+        int end = kept.firstIsAll() ? to : endOfWritten(from, to);
+        RawMemory.putLongRelease(firstRest, kept.first());
+        return end;
+    }
+
+    /** Where the used descriptors end that were written between the two, the first one not among them. */
+    private int endOfWritten(int from, int to) {
+        int at = PackedPosition.advance(from, spanAt(from), size);
+        int left = PackedPosition.distance(at, to, size);
+        while (left > 0 && left <= size && PackedChainWalker.inLap(restAt(at), PackedChainWalker.used(at))) {
+            int span = spanAt(at);
+            at = PackedPosition.advance(at, span, size);
+            left -= span;
+        }
+        return at;
+    }
+
+    private int spanAt(int position) {
+        int span = 1;
+        int at = position;
+        while ((restAt(at) & PackedChainWalker.NEXT) != 0 && span < size) {
+            at = PackedPosition.advance(at, 1, size);
+            span++;
+        }
+        return span;
+    }
+
+    private long restAt(int position) {
+        return RawMemory.getLong(ring + ((long) PackedPosition.slot(position) << 4) + 8);
+    }
+
+    @Override
+    public void memory(GuestMemory memory, VirtqueueLayout newLayout) {
+        layout.checkReplacement(newLayout);
+        layout = newLayout;
+        ring = newLayout.descriptorTable();
+        walker.memory(memory, ring);
+    }
+
+    @Override
+    public int size() {
+        return size;
+    }
+
+    @Override
+    public VirtqueueLayout layout() {
+        return layout;
+    }
+
+    @Override
+    public int fetchReadable(ChainBurst into, int maxChains) {
+        return fetch(into, maxChains, Long.MAX_VALUE, false);
+    }
+
+    @Override
+    public int fetchWritable(ChainBurst into, int maxChains) {
+        return fetch(into, maxChains, Long.MAX_VALUE, true);
+    }
+
+    @Override
+    public int fetchWritable(ChainBurst into, int maxChains, long enoughBytes) {
+        return fetch(into, maxChains, enoughBytes, true);
+    }
+
+    private int fetch(ChainBurst into, int maxChains, long enoughBytes, boolean writable) {
+        into.clear();
+        if (fault != null) {
+            return 0;
+        }
+        int limit = Math.min(maxChains, into.maxChains());
+        walker.begin(used, size - PackedPosition.distance(shown, used, size));
+        walker.walkPlain(into, limit, enoughBytes, writable);
+        boolean more = walker.hasNext();
+        while (more && into.count() < limit && into.totalBytes() < enoughBytes) {
+            if (!walker.walk(into, writable)) {
+                return stop(into);
+            }
+            walker.walkPlain(into, limit, enoughBytes, writable);
+            more = walker.hasNext();
+        }
+        looked = walker.position();
+        fetchedAll = !more;
+        return into.count();
+    }
+
+    /** A chain did not get into the burst: those before it go first; alone it is returned with length 0. */
+    private int stop(ChainBurst into) {
+        looked = walker.position();
+        fetchedAll = false;
+        if (into.count() == 0) {
+            fault = walker.refusal();
+            int head = walker.headOfNext();
+            if (head != PackedChainWalker.NO_HEAD) {
+                use(head, 0);
+                show();
+            }
+            writeRecord();
+        }
+        return into.count();
+    }
+
+    @Override
+    public void use(int head, int writtenBytes) {
+        note(head, writtenBytes, head >>> PackedChainWalker.SPAN_SHIFT);
+    }
+
+    @Override
+    public void use(ChainBurst chains, int from, int count) {
+        int[] heads = chains.heads;
+        if (!inOrder) {
+            for (int i = from; i < from + count; i++) {
+                use(heads[i], 0);
+            }
+        } else if (count > 0) {
+            int span = 0;
+            for (int i = from; i < from + count; i++) {
+                span += heads[i] >>> PackedChainWalker.SPAN_SHIFT;
+            }
+            note(heads[from + count - 1], 0, span);
+        }
+    }
+
+    @Override
+    public void use(ChainBurst chains, int from, int count, ChainBurst frames, int firstFrame) {
+        int[] heads = chains.heads;
+        int[] lengths = frames.lengths;
+        int shift = firstFrame - from;
+        for (int i = from; i < from + count; i++) {
+            use(heads[i], lengths[i + shift]);
+        }
+    }
+
+    /** Notes one used descriptor for the next {@code span} descriptors; in order, chains that were read share one. */
+    private void note(int head, int writtenBytes, int span) {
+        int at = shadowCount;
+        if (inOrder && writtenBytes == 0 && at > 0 && (int) shadow[at - 1] == 0) {
+            shadow[at - 1] = (shadow[at - 1] & ~ID_BITS) | (head & ID_MASK) << PackedChainWalker.ID_SHIFT;
+        } else {
+            shadow[at] = (writtenBytes & 0xFFFFFFFFL) | (head & ID_MASK) << PackedChainWalker.ID_SHIFT
+                | (writtenBytes != 0 ? PackedChainWalker.WRITE : 0)
+                | (span > 1 ? PackedChainWalker.NEXT : 0) | PackedChainWalker.used(used);
+            shadowSlots[at] = PackedPosition.slot(used);
+            shadowCount = at + 1;
+        }
+        used = PackedPosition.advance(used, span, size);
+    }
+
+    /** Writes the used descriptors, the first one last. */
+    private void show() {
+        int count = shadowCount;
+        if (count == 0) {
+            return;
+        }
+        if (record != 0) {
+            QueueRecord.writeJournal(record, shown, used, count == 1, shadow[0]);
+        }
+        long rest = ring + 8;
+        for (int i = 1; i < count; i++) {
+            RawMemory.putLong(rest + ((long) shadowSlots[i] << 4), shadow[i]);
+        }
+        RawMemory.putLongRelease(rest + ((long) shadowSlots[0] << 4), shadow[0]);
+        shadowCount = 0;
+        shown = used;
+    }
+
+    @Override
+    public boolean publish() {
+        int before = signalledUsed;
+        if (before == used) {
+            return false;
+        }
+        show();
+        RawMemory.fullFence();
+        signalledUsed = used;
+        writeRecord();
+        int event = RawMemory.getInt(layout.availableRing());
+        int mode = event & EVENT_MODE;
+        if (mode != EVENT_AT_DESCRIPTOR || !eventIdx) {
+            return mode != EVENT_DISABLE;
+        }
+        return before == QueueState.UNSIGNALLED || passed(event & POSITION_MASK, used, before, size);
+    }
+
+    /**
+     * Whether the position went past {@code event} on its way from {@code before} to {@code now} (virtio 1.2,
+     * 2.8.10.1).
+     */
+    static boolean passed(int event, int now, int before, int size) {
+        int way = PackedPosition.distance(before, now, size);
+        int toEvent = PackedPosition.distance(before, event, size);
+        return toEvent < way;
+    }
+
+    @Override
+    public boolean enableNotifications() {
+        RawMemory.putInt(layout.usedRing(), eventIdx ? looked | EVENT_AT_DESCRIPTOR : 0);
+        RawMemory.fullFence();
+        return fault == null && availableAt(looked);
+    }
+
+    private boolean availableAt(int position) {
+        long rest = ring + ((long) PackedPosition.slot(position) << 4) + 8;
+        return PackedChainWalker.inLap(RawMemory.getLongAcquire(rest), PackedChainWalker.available(position));
+    }
+
+    @Override
+    public void disableNotifications() {
+        RawMemory.putInt(layout.usedRing(), EVENT_DISABLE);
+    }
+
+    @Override
+    public boolean fetchedAll() {
+        return fetchedAll;
+    }
+
+    @Override
+    public boolean hasAvailable() {
+        return fault == null && availableAt(used);
+    }
+
+    @Override
+    public @Nullable VirtqueueFault fault() {
+        return fault;
+    }
+
+    @Override
+    public QueueState state() {
+        return new QueueState(used, used, signalledUsed, fault);
+    }
+}
