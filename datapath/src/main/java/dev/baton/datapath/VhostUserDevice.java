@@ -6,6 +6,7 @@ import dev.baton.vhostuser.ProtocolException;
 import dev.baton.vhostuser.ProtocolFeatures;
 import dev.baton.vhostuser.Ring;
 import dev.baton.vhostuser.RingLayout;
+import dev.baton.virtqueue.DirtyLog;
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.GuestMemory;
 import dev.baton.virtqueue.QueueState;
@@ -22,7 +23,8 @@ import org.jspecify.annotations.Nullable;
 final class VhostUserDevice implements BackendDevice {
     /** IN_ORDER costs nothing here: every transfer uses chains as they come, and makes the others wait behind one. */
     private static final long BASE_FEATURES = Features.VERSION_1 | Features.INDIRECT_DESC | Features.EVENT_IDX
-        | Features.RING_PACKED | Features.IN_ORDER | Features.MRG_RXBUF | Features.MTU | Features.GUEST_ANNOUNCE;
+        | Features.RING_PACKED | Features.IN_ORDER | Features.MRG_RXBUF | Features.MTU | Features.GUEST_ANNOUNCE
+        | Features.LOG_ALL;
 
     private final VhostUserPort port;
     private final VhostUserPortConfig config;
@@ -119,6 +121,7 @@ final class VhostUserDevice implements BackendDevice {
                 + "10 bytes, Baton's has 12");
         }
         Virtqueue queue = Virtqueue.of(ring.layout(), ring.memory(), ring.features(), ring.state());
+        queue.log(ring.log());
         Running started = new Running(queue, ring);
         running[index] = started;
         VirtqueueEnd end = end(index);
@@ -177,6 +180,16 @@ final class VhostUserDevice implements BackendDevice {
                     changed.queue.memory(memory, ring.layout());
                     end.invalidate();
                 });
+            }
+        }
+    }
+
+    @Override
+    public void logChanged(@Nullable DirtyLog log) {
+        for (int index = 0; index < running.length; index++) {
+            Running ring = running[index];
+            if (ring != null) {
+                port.atQuiescentPoint(index / 2, () -> ring.queue.log(log));
             }
         }
     }

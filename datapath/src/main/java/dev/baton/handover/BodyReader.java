@@ -72,6 +72,11 @@ final class BodyReader {
         return new MessageHeaderDecoder().wrap(new UnsafeBuffer(message), 0).version();
     }
 
+    /** The schema version that the section's header tells; {@link #begin} checks that it is the message's too. */
+    int announcedVersion() {
+        return received.schemaVersion();
+    }
+
     /** Checks the message's header: the message begins behind it, at {@link BodyWriter#START}. */
     UnsafeBuffer begin(int template, int blockLength) throws HandoverException {
         MessageHeaderDecoder header = new MessageHeaderDecoder().wrap(buffer, 0);

@@ -14,19 +14,29 @@ final class FrontEndCodec {
 
     static void send(HandoverChannel channel, FrontEndState state) throws HandoverException {
         BodyWriter body = new BodyWriter();
-        FrontEndPortEncoder message = new FrontEndPortEncoder().wrap(body.begin(FrontEndPortEncoder.TEMPLATE_ID,
-            channel.versionOf(Section.FRONT_END), FrontEndPortEncoder.BLOCK_LENGTH), BodyWriter.START);
+        int version = channel.versionOf(Section.FRONT_END);
+        String label = Section.FRONT_END.label() + " " + state.name();
+        FrontEndPortEncoder message = new FrontEndPortEncoder().wrap(
+            body.begin(FrontEndPortEncoder.TEMPLATE_ID, version, blockLength(version)), BodyWriter.START);
+        message.limit(BodyWriter.START + blockLength(version));
         SessionState session = state.session();
+        if (session != null && session.log() != null && version < FrontEndPortEncoder.logSinceVersion()) {
+            throw new HandoverException(label, HandoverError.UNKNOWN_VERSION,
+                "its guest migrates, which the peer's schema version " + version + " has no words for");
+        }
         message.queuePairs(state.queuePairs()).backendTransfer(BodyWriter.flag(state.backendTransfer()))
             .listens(BodyWriter.flag(state.listens())).offloads(BodyWriter.flag(state.offloads()))
             .firstQueueRecord(state.firstQueueRecord()).listener(body.descriptor(state.listener()))
             .connection(body.descriptor(state.connection())).hasSession(BodyWriter.flag(session != null));
         SessionCodec.writeBlock(message, session);
+        if (version >= FrontEndPortEncoder.logSinceVersion()) {
+            SessionCodec.writeLog(message, body, session);
+        }
         SessionCodec.writeGroups(message, body, session);
         message.name(state.name()).socketPath(state.socketPath());
         byte[] partial = session == null ? new byte[0] : session.partialMessage();
         message.putPartialMessage(partial, 0, partial.length);
-        channel.send(Section.FRONT_END, Section.FRONT_END.label() + " " + state.name(), body.body(message.limit()),
+        channel.send(Section.FRONT_END, label, body.body(message.limit()),
             body.descriptors());
     }
 
@@ -35,9 +45,9 @@ final class FrontEndCodec {
     }
 
     private static FrontEndState read(BodyReader body) throws HandoverException {
+        int block = blockLength(body.announcedVersion());
         FrontEndPortDecoder message = new FrontEndPortDecoder().wrap(
-            body.begin(FrontEndPortDecoder.TEMPLATE_ID, FrontEndPortDecoder.BLOCK_LENGTH), BodyWriter.START,
-            FrontEndPortDecoder.BLOCK_LENGTH, body.version());
+            body.begin(FrontEndPortDecoder.TEMPLATE_ID, block), BodyWriter.START, block, body.version());
         String name = nameAhead(body, message);
         body.name(name);
         int queuePairs = body.number("number of queue pairs", message.queuePairs(), 1, MAX_QUEUE_PAIRS);
@@ -66,6 +76,11 @@ final class FrontEndCodec {
         SessionState session = hasSession ? groups.session(body, message, partial) : null;
         return new FrontEndState(name, queuePairs, transfer, path, listens, offloads, firstQueueRecord, listener,
             connection, session);
+    }
+
+    private static int blockLength(int version) {
+        return version >= FrontEndPortEncoder.logSinceVersion()
+            ? FrontEndPortEncoder.BLOCK_LENGTH : FrontEndPortEncoder.logEncodingOffset();
     }
 
     /** The name stands behind the groups, and every error needs it. Leaves the decoder where it was. */

@@ -3,6 +3,7 @@ package dev.baton.handover;
 import dev.baton.ffi.Fd;
 import dev.baton.handover.sbe.FrontEndPortDecoder;
 import dev.baton.handover.sbe.FrontEndPortEncoder;
+import dev.baton.vhostuser.LogState;
 import dev.baton.vhostuser.RegionState;
 import dev.baton.vhostuser.RingAddresses;
 import dev.baton.vhostuser.RingState;
@@ -31,6 +32,21 @@ final class SessionCodec {
         message.features(session == null ? 0 : session.features())
             .protocolFeatures(session == null ? 0 : session.protocolFeatures())
             .status(session == null ? 0 : session.status());
+    }
+
+    /** The fields of version 2. */
+    static void writeLog(FrontEndPortEncoder message, BodyWriter body, @Nullable SessionState session) {
+        LogState log = session == null ? null : session.log();
+        message.log(body.descriptor(log == null ? null : log.file()))
+            .logBytes(log == null ? 0 : log.sizeBytes()).logOffset(log == null ? 0 : log.fileOffset());
+    }
+
+    private static @Nullable LogState log(BodyReader body, FrontEndPortDecoder message) throws HandoverException {
+        if (body.version() < FrontEndPortDecoder.logSinceVersion()) {
+            return null;
+        }
+        Fd file = body.optional(message.log(), DescriptorKind.FILE, "dirty log");
+        return file == null ? null : new LogState(message.logBytes(), message.logOffset(), file);
     }
 
     static void writeGroups(FrontEndPortEncoder message, BodyWriter body, @Nullable SessionState session) {
@@ -65,20 +81,23 @@ final class SessionCodec {
     }
 
     /** What stands in the groups. */
-    record Groups(List<RegionState> regions, List<RingState> rings, List<Fd> partialDescriptors) {
+    record Groups(@Nullable LogState log, List<RegionState> regions, List<RingState> rings,
+        List<Fd> partialDescriptors) {
 
         boolean isEmpty() {
-            return regions.isEmpty() && rings.isEmpty() && partialDescriptors.isEmpty();
+            return log == null && regions.isEmpty() && rings.isEmpty() && partialDescriptors.isEmpty();
         }
 
         SessionState session(BodyReader body, FrontEndPortDecoder message, byte[] partial) throws HandoverException {
             return new SessionState(message.features(), message.protocolFeatures(),
-                body.number("status", message.status(), 0, MAX_STATUS), regions, rings, partial, partialDescriptors);
+                body.number("status", message.status(), 0, MAX_STATUS), regions, log, rings, partial,
+                partialDescriptors);
         }
     }
 
     static Groups readGroups(BodyReader body, FrontEndPortDecoder message, int queuePairs) throws HandoverException {
-        return new Groups(regions(body, message.regions()), rings(body, message.rings(), queuePairs),
+        return new Groups(log(body, message), regions(body, message.regions()), rings(body, message.rings(),
+            queuePairs),
             partialDescriptors(body, message.partialDescriptors()));
     }
 

@@ -35,17 +35,18 @@ class MoveTest {
         MemoryPort a = datapath.add(MemoryPortConfig.named("a"));
         MemoryPort b = datapath.add(MemoryPortConfig.named("b"));
         datapath.wire(a, b);
-        Traffic traffic = new Traffic(a, b);
-        traffic.start();
-        for (int i = 0; i < MOVES; i++) {
-            Blackout blackout = datapath.move(i % 2 == 0 ? a : b, 0, 1 - i % 2);
-            assertThat(blackout.resumedNs()).isGreaterThanOrEqualTo(blackout.releasedNs());
+        try (Traffic traffic = new Traffic(a, b)) {
+            traffic.start();
+            for (int i = 0; i < MOVES; i++) {
+                Blackout blackout = datapath.move(i % 2 == 0 ? a : b, 0, 1 - i % 2);
+                assertThat(blackout.resumedNs()).isGreaterThanOrEqualTo(blackout.releasedNs());
+            }
+            traffic.finish();
+            assertThat(traffic.there.received()).isPositive();
+            assertThat(traffic.there.wrong() + traffic.back.wrong()).isZero();
+            assertThat(stats("a").rx().frames()).isEqualTo(traffic.there.sent());
+            assertThat(stats("a").tx().frames()).isEqualTo(traffic.back.sent());
         }
-        traffic.finish();
-        assertThat(traffic.there.received()).isPositive();
-        assertThat(traffic.there.wrong() + traffic.back.wrong()).isZero();
-        assertThat(stats("a").rx().frames()).isEqualTo(traffic.there.sent());
-        assertThat(stats("a").tx().frames()).isEqualTo(traffic.back.sent());
     }
 
     @Test
@@ -100,16 +101,18 @@ class MoveTest {
     }
 
     /** Frames both ways, by one thread that plays both guests. */
-    private static final class Traffic {
+    private static final class Traffic implements AutoCloseable {
         private final SequencedFrames there = new SequencedFrames();
         private final SequencedFrames back = new SequencedFrames();
         private final Thread thread;
         private volatile boolean finishing;
+        private volatile boolean stopped;
 
         Traffic(MemoryPort a, MemoryPort b) {
             Random random = new Random(3);
             thread = new Thread(() -> {
-                while (!finishing || there.received() < there.sent() || back.received() < back.sent()) {
+                while (!stopped
+                    && (!finishing || there.received() < there.sent() || back.received() < back.sent())) {
                     if (!finishing) {
                         there.send(a.driver(0), 60 + random.nextInt(1400));
                         back.send(b.driver(0), 60 + random.nextInt(5000));
@@ -127,6 +130,15 @@ class MoveTest {
         void finish() throws InterruptedException {
             finishing = true;
             thread.join();
+        }
+
+        /** The ports' memory goes next. */
+        @Override
+        public void close() {
+            stopped = true;
+            while (thread.isAlive()) {
+                Thread.onSpinWait();
+            }
         }
     }
 }

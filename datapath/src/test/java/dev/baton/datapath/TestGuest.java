@@ -18,6 +18,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.function.LongConsumer;
 
 /** A guest at the other end of a real vhost-user socket: shared memory, drivers, frames of up to a few KiB. */
 final class TestGuest implements AutoCloseable {
@@ -123,6 +124,11 @@ final class TestGuest implements AutoCloseable {
 
     /** Hands arrived frames to the handler, Ethernet header first; returns how many. */
     int receive(int pair, FrameHandler handler) {
+        return receive(pair, handler, slot -> { });
+    }
+
+    /** Tells the host address of each buffer that was written besides. */
+    int receive(int pair, FrameHandler handler, LongConsumer written) {
         int index = 2 * pair;
         VirtqueueDriver driver = drivers.get(index);
         int frames = 0;
@@ -132,6 +138,7 @@ final class TestGuest implements AutoCloseable {
             for (int i = 0; i < buffers; i++) {
                 int at = i == 0 ? head : driver.pollUsed();
                 long slot = slotOfHead.get(index)[at];
+                written.accept(slot);
                 RawMemory.copy(slot, assembly + length, driver.usedBytes());
                 length += driver.usedBytes();
                 freeSlots.get(index).add(slot);

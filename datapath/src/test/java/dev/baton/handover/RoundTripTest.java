@@ -1,10 +1,12 @@
 package dev.baton.handover;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.baton.ffi.Fd;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -17,7 +19,7 @@ class RoundTripTest {
     private static final int MANY = 600;
 
     @ParameterizedTest
-    @ValueSource(ints = {0, 1})
+    @ValueSource(ints = {0, 1, 2})
     void aDescriptionArrivesWhole(int schemaVersion) throws HandoverException {
         try (Sample sample = new Sample(); Channels channels = Channels.agreed(schemaVersion)) {
             Description sent = sample.description();
@@ -27,6 +29,31 @@ class RoundTripTest {
                 assertThat(received.descriptors()).hasSameSizeAs(sent.descriptors()).allMatch(Fd::isOpen);
             }
             assertThat(sent.descriptors()).as("the sender's own").allMatch(Fd::isOpen);
+        }
+    }
+
+    @Test
+    void theLogOfAMigrationArrives() throws HandoverException {
+        try (Sample sample = new Sample(); Channels channels = Channels.agreed(2)) {
+            FrontEndState sent = sample.frontEnd("vm0", sample.migratingSession());
+            FrontEndCodec.send(channels.outgoing, sent);
+            FrontEndState received = FrontEndCodec.decode(channels.incoming.receive(Link.TIMEOUT_MS,
+                Section.FRONT_END));
+            assertThat(Identity.of(List.of(received))).isEqualTo(Identity.of(List.of(sent)));
+            Objects.requireNonNull(received.session()).descriptors().forEach(Fd::close);
+            Objects.requireNonNull(received.listener()).close();
+            Objects.requireNonNull(received.connection()).close();
+        }
+    }
+
+    /** An owner that would not note what it writes must not have the guest while it migrates. */
+    @Test
+    void anOlderOwnerDoesNotGetAGuestThatMigrates() throws HandoverException {
+        try (Sample sample = new Sample(); Channels channels = Channels.agreed(1)) {
+            FrontEndState sent = sample.frontEnd("vm0", sample.migratingSession());
+            assertThatThrownBy(() -> FrontEndCodec.send(channels.outgoing, sent))
+                .hasMessage("section front-end vm0: its guest migrates, "
+                    + "which the peer's schema version 1 has no words for");
         }
     }
 

@@ -114,6 +114,12 @@ public final class RawMemory {
         return ORDERED_LONG.compareAndSet(EVERYTHING, address, expected, value);
     }
 
+    /** Sets bits atomically; a full fence besides. The address is aligned to 8. */
+    public static void orLong(long address, long bits) {
+        long before = (long) ORDERED_LONG.getAndBitwiseOr(EVERYTHING, address, bits);
+        assert (before | bits) != 0 || bits == 0;
+    }
+
     /** No read or write crosses it in either direction. */
     public static void fullFence() {
         VarHandle.fullFence();

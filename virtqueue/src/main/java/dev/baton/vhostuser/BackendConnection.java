@@ -262,7 +262,8 @@ public final class BackendConnection implements AutoCloseable {
     /** Requests that only ask do not. */
     private static boolean changesState(Message message) {
         Request request = Request.of(message.code());
-        return request == null || !request.replies() || request == Request.GET_VRING_BASE;
+        return request == null || !request.replies() || request == Request.GET_VRING_BASE
+            || request == Request.SET_LOG_BASE;
     }
 
     /** The front end waits for an answer: let it have one before the connection ends. */

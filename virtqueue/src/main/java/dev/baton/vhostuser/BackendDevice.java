@@ -1,6 +1,7 @@
 package dev.baton.vhostuser;
 
 import dev.baton.ffi.EventFd;
+import dev.baton.virtqueue.DirtyLog;
 import dev.baton.virtqueue.GuestMemory;
 import dev.baton.virtqueue.QueueState;
 import java.util.List;
@@ -10,9 +11,9 @@ import org.jspecify.annotations.Nullable;
  * What a back end does with what the front end says. Every method is called on the thread that drives the
  * {@link BackendConnection}, never by two threads at once.
  *
- * <p>A method that takes something from the agents - {@link #stopRing}, {@link #memoryChanged}, {@link #kickChanged},
- * {@link #callChanged}, {@link #errChanged} - returns only after no agent uses it any more: the connection then unmaps
- * or closes it. Descriptors and memory belong to the connection; the device closes nothing.
+ * <p>A method that takes something from the agents - {@link #stopRing}, {@link #memoryChanged}, {@link #logChanged},
+ * {@link #kickChanged}, {@link #callChanged}, {@link #errChanged} - returns only after no agent uses it any more: the
+ * connection then unmaps or closes it. Descriptors and memory belong to the connection; the device closes nothing.
  *
  * <p>An unchecked exception out of any method ends the connection.
  */
@@ -45,6 +46,12 @@ public interface BackendDevice {
      * @param running every running ring's place in it
      */
     void memoryChanged(GuestMemory memory, List<RingLayout> running);
+
+    /**
+     * What is written to guest memory is noted in this log from now on, by running rings and by those that start; null:
+     * no more.
+     */
+    void logChanged(@Nullable DirtyLog log);
 
     /** A running ring's kick eventfd is replaced; null: poll. */
     void kickChanged(int index, @Nullable EventFd kick);

@@ -2,6 +2,7 @@ package dev.baton.vhostuser;
 
 import dev.baton.ffi.EventFd;
 import dev.baton.ffi.Fd;
+import dev.baton.virtqueue.DirtyLog;
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.RingFormat;
 import java.util.ArrayList;
@@ -15,10 +16,17 @@ import org.jspecify.annotations.Nullable;
  * <p>The memory table is replaced in three steps: find every running ring's place in the new table, which may refuse
  * the whole; tell the device, which returns when no agent looks at the old table any more; unmap what is no longer
  * needed.
+ *
+ * <p>While LOG_ALL is acked and there is memory for it, the device notes what it writes to guest memory, the used rings
+ * too: a front end asks for those one by one, in flags of SET_VRING_ADDR, and reads nothing wrong from a page that is
+ * noted without need. LOG_ALL alone may be acked, and taken back, while rings run: that is how a migration begins and
+ * ends.
  */
 final class BackendSession {
     private static final int MIN_MTU = 68;
     private static final int MAX_MTU = 65535;
+    /** VHOST_VRING_F_LOG in the flags of SET_VRING_ADDR. */
+    private static final int LOG_USED_RING = 1;
 
     private final BackendDevice device;
     private final RingTable rings;
@@ -28,6 +36,9 @@ final class BackendSession {
     private MemoryTable table = MemoryTable.EMPTY;
     /** The table that the device was told to leave and did not yet; empty but in the middle of a replacement. */
     private MemoryTable leaving = MemoryTable.EMPTY;
+    private @Nullable LogMemory log;
+    /** The log that the device knows. */
+    private @Nullable DirtyLog noted;
     private long ackedFeatures;
     private long ackedProtocolFeatures;
     private int status;
@@ -36,7 +47,8 @@ final class BackendSession {
         this.device = device;
         this.rings = new RingTable(device);
         this.offeredProtocolFeatures = device.protocolFeatures() & ProtocolFeatures.IMPLEMENTED;
-        this.offeredFeatures = device.features()
+        boolean logs = (offeredProtocolFeatures & ProtocolFeatures.LOG_SHMFD) != 0;
+        this.offeredFeatures = (device.features() & (logs ? -1 : ~Features.LOG_ALL))
             | (offeredProtocolFeatures == 0 ? 0 : ProtocolFeatures.F_PROTOCOL_FEATURES);
     }
 
@@ -47,7 +59,8 @@ final class BackendSession {
 
     /** Whether the front end left its memory as large as it shared it. */
     boolean memoryIntact() {
-        return table.intact();
+        LogMemory logged = log;
+        return table.intact() && (logged == null || logged.intact());
     }
 
     /** Handles a well-formed request; returns the body of its own reply, or null where it has none. */
@@ -82,6 +95,13 @@ final class BackendSession {
             }
             case SET_FEATURES -> ackFeatures(message.int64(0));
             case SET_PROTOCOL_FEATURES -> ackProtocolFeatures(message.int64(0));
+            case SET_LOG_BASE -> {
+                setLog(new LogState(message.int64(0), message.int64(8), message.descriptors().getFirst()));
+                return 0L;
+            }
+            case SET_LOG_FD -> {
+                // The log is read when the front end needs it; nobody has to be woken up for each page.
+            }
             case RESET_OWNER -> rings.disableAll();
             case RESET_DEVICE -> reset();
             case SET_STATUS -> status = (int) inRange(request, message.int64(0), 0, 0xFF);
@@ -113,7 +133,8 @@ final class BackendSession {
 
     /** What there is to say about the session; the partial message is its reader's. */
     SessionState state(byte[] partialMessage, List<Fd> partialDescriptors) {
-        return new SessionState(ackedFeatures, ackedProtocolFeatures, status, table.states(), rings.states(),
+        return new SessionState(ackedFeatures, ackedProtocolFeatures, status, table.states(), logState(),
+            rings.states(),
             partialMessage, partialDescriptors);
     }
 
@@ -129,6 +150,10 @@ final class BackendSession {
         table = SessionCheck.map(state.regions());
         List<RingLayout> layouts = SessionCheck.place(state.rings(), format, table.memory());
         table.populate();
+        LogState logged = state.log();
+        log = logged == null ? null : LogMemory.map(logged);
+        noted = activeLog(state.features());
+        rings.log(noted);
         ackedFeatures = state.features();
         ackedProtocolFeatures = state.protocolFeatures();
         status = state.status();
@@ -144,6 +169,9 @@ final class BackendSession {
         }
         // The table has duplicates of its own.
         state.regions().forEach(region -> region.file().close());
+        if (logged != null) {
+            logged.file().close();
+        }
     }
 
     /** Unmaps and closes all that another owner goes on with; no ring is stopped. */
@@ -164,6 +192,11 @@ final class BackendSession {
         leaving.unmapExcept(table);
         table = MemoryTable.EMPTY;
         leaving = MemoryTable.EMPTY;
+        LogMemory logged = log;
+        if (logged != null) {
+            logged.close();
+            log = null;
+        }
     }
 
     private void checkOffered(Request request) throws ProtocolException {
@@ -197,12 +230,47 @@ final class BackendSession {
             // QEMU says them again for each queue pair, while the pairs before it are running.
             return;
         }
+        if ((features ^ ackedFeatures) == Features.LOG_ALL) {
+            ackedFeatures = features;
+            noteWrites();
+            return;
+        }
         if (rings.anyRunning()) {
             throw new ProtocolException(ErrorKind.RING_REFUSED, "SET_FEATURES: other features while a ring is running");
         }
         device.featuresAcked(features & ~ProtocolFeatures.F_PROTOCOL_FEATURES);
         ackedFeatures = features;
         rings.features(features);
+        noteWrites();
+    }
+
+    /** The log in use when these features are acked. */
+    private @Nullable DirtyLog activeLog(long features) {
+        LogMemory logged = log;
+        return logged != null && (features & Features.LOG_ALL) != 0 ? logged.log() : null;
+    }
+
+    private void noteWrites() {
+        DirtyLog active = activeLog(ackedFeatures);
+        if (active != noted) {
+            noted = active;
+            rings.log(active);
+            device.logChanged(active);
+        }
+    }
+
+    private void setLog(LogState described) throws ProtocolException {
+        LogMemory before = log;
+        log = LogMemory.map(described);
+        noteWrites();
+        if (before != null) {
+            before.close();
+        }
+    }
+
+    private @Nullable LogState logState() {
+        LogMemory logged = log;
+        return logged == null ? null : logged.state();
     }
 
     private void ackProtocolFeatures(long features) throws ProtocolException {
@@ -217,6 +285,7 @@ final class BackendSession {
     private void reset() {
         rings.reset();
         ackedFeatures &= ProtocolFeatures.F_PROTOCOL_FEATURES;
+        noteWrites();
         status = 0;
         device.reset();
     }
@@ -270,11 +339,25 @@ final class BackendSession {
     }
 
     private void setAddresses(int index, int flags, Message message) throws ProtocolException {
-        if (flags != 0) {
+        if ((flags & ~LOG_USED_RING) != 0) {
             throw new ProtocolException(ErrorKind.NOT_NEGOTIATED,
                 "SET_VRING_ADDR: ring " + index + ": flags 0x" + Integer.toHexString(flags) + " are not offered");
         }
+        if (flags != 0) {
+            checkLogAddress(index, message.int64(16), message.int64(32));
+        }
         rings.addresses(index, new RingAddresses(message.int64(8), message.int64(16), message.int64(24)));
+    }
+
+    /** Writes to a used ring are noted where the ring lies; a front end that wants them elsewhere is not served. */
+    private void checkLogAddress(int index, long userAddress, long logAddress) throws ProtocolException {
+        long host = table.memory().translateUser(userAddress, 1);
+        long guest = host == 0 ? -1 : table.memory().guestAddress(host);
+        if (host != 0 && guest != logAddress) {
+            throw new ProtocolException(ErrorKind.INVALID_VALUE,
+                "SET_VRING_ADDR: ring " + index + ": its used ring at 0x"
+                + Long.toHexString(guest) + " is to be logged at 0x" + Long.toHexString(logAddress));
+        }
     }
 
     private void setEventFd(Request request, int index, Message message) throws ProtocolException {

@@ -171,6 +171,14 @@ public final class FrontEnd implements AutoCloseable {
         tell(Request.REM_MEM_REG, message);
     }
 
+    /** SET_LOG_BASE: the dirty log is this memory. */
+    public void setLog(SharedMemory log) throws ProtocolException {
+        Message message = body(16).int64(0, log.description().sizeBytes()).int64(8, log.description().fileOffset());
+        message.header(Request.SET_LOG_BASE.code(), Message.VERSION, message.bodyBytes());
+        channel.send(message, log.file());
+        channel.receive(Request.SET_LOG_BASE);
+    }
+
     /** SET_VRING_NUM. */
     public void ringSize(int index, int size) throws ProtocolException {
         tell(Request.SET_VRING_NUM, body(8).int32(0, index).int32(4, size));

@@ -4,6 +4,8 @@ package dev.baton.vhostuser;
 public final class ProtocolFeatures {
     /** Several queue pairs. */
     public static final long MQ = 1L;
+    /** The dirty log is memory that comes with a descriptor. */
+    public static final long LOG_SHMFD = 1L << 1;
     /** Announcements on behalf of the guest. */
     public static final long RARP = 1L << 2;
     /** Any request may ask for an acknowledgement. */
@@ -19,7 +21,7 @@ public final class ProtocolFeatures {
 
     /** All that Baton's back end implements; a device may offer fewer. */
     public static final long IMPLEMENTED =
-        MQ | RARP | REPLY_ACK | NET_MTU | RESET_DEVICE | CONFIGURE_MEM_SLOTS | STATUS;
+        MQ | LOG_SHMFD | RARP | REPLY_ACK | NET_MTU | RESET_DEVICE | CONFIGURE_MEM_SLOTS | STATUS;
 
     /**
      * The virtio feature bit (30) that says that protocol features are negotiated at all; where it is not acked, a

@@ -20,10 +20,10 @@ public enum Request {
     RESET_OWNER(4, 0, 0, false),
     /** Replaces the whole memory table: up to eight regions, one descriptor each. */
     SET_MEM_TABLE(5, 8, 8 + 8 * 32, 0, 8, false, Protocol.NONE),
-    /** Dirty logging; not served. */
-    SET_LOG_BASE(6),
-    /** Dirty logging; not served. */
-    SET_LOG_FD(7),
+    /** Gives the memory of the dirty log. */
+    SET_LOG_BASE(6, 16, 16, 1, 1, true, ProtocolFeatures.LOG_SHMFD),
+    /** Gives an eventfd for changes of the log; taken and not used, as front ends read the log when they need it. */
+    SET_LOG_FD(7, 8, 8, 1, 1, false, ProtocolFeatures.LOG_SHMFD),
     /** Sets the size of a virtqueue. */
     SET_VRING_NUM(8, 8, 0, false),
     /** Sets the addresses of a virtqueue. */

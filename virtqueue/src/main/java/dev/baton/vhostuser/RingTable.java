@@ -1,6 +1,7 @@
 package dev.baton.vhostuser;
 
 import dev.baton.ffi.EventFd;
+import dev.baton.virtqueue.DirtyLog;
 import dev.baton.virtqueue.GuestMemory;
 import dev.baton.virtqueue.QueueState;
 import dev.baton.virtqueue.RingFormat;
@@ -44,6 +45,7 @@ final class RingTable {
     private final boolean[] running;
     private GuestMemory memory = GuestMemory.EMPTY;
     private long features;
+    private @Nullable DirtyLog log;
 
     RingTable(BackendDevice device) {
         this.device = device;
@@ -72,6 +74,11 @@ final class RingTable {
     /** The acked features, bit 30 included; no ring is running. */
     void features(long acked) {
         features = acked;
+    }
+
+    /** What rings that start from now on note their writes in. */
+    void log(@Nullable DirtyLog newLog) {
+        log = newLog;
     }
 
     void size(int index, int size) throws ProtocolException {
@@ -291,7 +298,7 @@ final class RingTable {
     private void run(int index, VirtqueueLayout layout, QueueState state, boolean enabled) {
         RingConfig config = configs[index];
         device.startRing(index, new Ring(layout, memory, features & ~ProtocolFeatures.F_PROTOCOL_FEATURES, state,
-            config.kick(), config.call(), config.err(), enabled));
+            config.kick(), config.call(), config.err(), log, enabled));
         configs[index] = config.withEnabled(enabled);
         running[index] = true;
     }

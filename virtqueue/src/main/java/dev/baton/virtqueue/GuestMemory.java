@@ -84,6 +84,17 @@ public final class GuestMemory {
         return 0;
     }
 
+    /** Guest physical address of a byte of this memory, given by its host address; -1 when it is in no region. */
+    public long guestAddress(long hostAddress) {
+        for (int i = 0; i < hosts.length; i++) {
+            long offset = hostAddress - hosts[i];
+            if (offset >= 0 && offset < sizes[i]) {
+                return starts[i] + offset;
+            }
+        }
+        return -1;
+    }
+
     /** Index of the region that holds this guest address, or a negative number. */
     int indexOf(long guestAddress) {
         int at = Arrays.binarySearch(starts, guestAddress);

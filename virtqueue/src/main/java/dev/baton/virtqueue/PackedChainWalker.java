@@ -283,6 +283,36 @@ final class PackedChainWalker {
         return false;
     }
 
+    /** Marks the first {@code bytes} of the chain that begins in this slot, which the device has written. */
+    void mark(DirtyLog log, int first, long bytes) {
+        long left = bytes;
+        int at = first;
+        for (int span = 0; left > 0 && span < size; span++) {
+            long rest = RawMemory.getLong(restAt(at));
+            long address = RawMemory.getLong(ring + ((long) at << 4));
+            long length = rest & lengthMask;
+            if ((rest & INDIRECT) != 0) {
+                markTable(log, translator.translate(address, length), length >>> 4, left);
+                return;
+            }
+            log.mark(address, Math.min(left, length));
+            left -= length;
+            if ((rest & NEXT) == 0) {
+                return;
+            }
+            at = at + 1 == size ? 0 : at + 1;
+        }
+    }
+
+    private void markTable(DirtyLog log, long table, long entries, long bytes) {
+        long left = bytes;
+        for (int i = 0; table != 0 && left > 0 && i < Math.min(entries, ChainBurst.MAX_SEGMENTS_PER_CHAIN); i++) {
+            long length = RawMemory.getLong(table + ((long) i << 4) + 8) & lengthMask;
+            log.mark(RawMemory.getLong(table + ((long) i << 4)), Math.min(left, length));
+            left -= length;
+        }
+    }
+
     /** ID and number of descriptors of the next chain, whatever is wrong with it; {@link #NO_HEAD} without an end. */
     int headOfNext() {
         int at = slot;

@@ -51,6 +51,10 @@ public final class PackedVirtqueue implements Virtqueue {
     private @Nullable VirtqueueFault fault;
     /** Address of the record that this queue keeps, 0 without. */
     private long record;
+    private @Nullable DirtyLog log;
+    /** Guest addresses of what is written here; -1 when they lie in no region. */
+    private long ringGuest;
+    private long eventGuest;
 
     /** See {@link Virtqueue#of}. */
     public PackedVirtqueue(VirtqueueLayout layout, GuestMemory memory, long features, QueueState state) {
@@ -163,6 +167,8 @@ public final class PackedVirtqueue implements Virtqueue {
         layout.checkReplacement(newLayout);
         layout = newLayout;
         ring = newLayout.descriptorTable();
+        ringGuest = memory.guestAddress(ring);
+        eventGuest = memory.guestAddress(newLayout.usedRing());
         walker.memory(memory, ring);
     }
 
@@ -280,6 +286,10 @@ public final class PackedVirtqueue implements Virtqueue {
         if (count == 0) {
             return;
         }
+        DirtyLog to = log;
+        if (to != null) {
+            logBuffers(to);
+        }
         if (record != 0) {
             QueueRecord.writeJournal(record, shown, used, count == 1, shadow[0]);
         }
@@ -288,8 +298,36 @@ public final class PackedVirtqueue implements Virtqueue {
             RawMemory.putLong(rest + ((long) shadowSlots[i] << 4), shadow[i]);
         }
         RawMemory.putLongRelease(rest + ((long) shadowSlots[0] << 4), shadow[0]);
+        if (to != null) {
+            logRing(to);
+        }
         shadowCount = 0;
         shown = used;
+    }
+
+    /** Buffers are marked while their descriptors still say where they lie. */
+    private void logBuffers(DirtyLog to) {
+        for (int i = 0; i < shadowCount; i++) {
+            walker.mark(to, shadowSlots[i], shadow[i] & 0xFFFFFFFFL);
+        }
+    }
+
+    private void logRing(DirtyLog to) {
+        for (int i = 0; ringGuest >= 0 && i < shadowCount; i++) {
+            to.mark(ringGuest + ((long) shadowSlots[i] << 4), VirtqueueLayout.DESCRIPTOR_BYTES);
+        }
+    }
+
+    private void logSuppression() {
+        DirtyLog to = log;
+        if (to != null && eventGuest >= 0) {
+            to.mark(eventGuest, Integer.BYTES);
+        }
+    }
+
+    @Override
+    public void log(@Nullable DirtyLog newLog) {
+        log = newLog;
     }
 
     @Override
@@ -323,6 +361,7 @@ public final class PackedVirtqueue implements Virtqueue {
     @Override
     public boolean enableNotifications() {
         RawMemory.putInt(layout.usedRing(), eventIdx ? looked | EVENT_AT_DESCRIPTOR : 0);
+        logSuppression();
         RawMemory.fullFence();
         return fault == null && availableAt(looked);
     }
@@ -335,6 +374,7 @@ public final class PackedVirtqueue implements Virtqueue {
     @Override
     public void disableNotifications() {
         RawMemory.putInt(layout.usedRing(), EVENT_DISABLE);
+        logSuppression();
     }
 
     @Override

@@ -159,6 +159,29 @@ final class SplitChainWalker {
         return true;
     }
 
+    /** Marks the first {@code bytes} of the chain, which the device has written. */
+    void mark(DirtyLog log, int head, long bytes) {
+        long table = descriptorTable;
+        int entries = size;
+        int at = head;
+        long left = bytes;
+        for (int steps = 0; left > 0 && at < entries && steps < ChainBurst.MAX_SEGMENTS_PER_CHAIN; steps++) {
+            long descriptor = table + ((long) at << 4);
+            long address = RawMemory.getLong(descriptor);
+            long rest = RawMemory.getLong(descriptor + 8);
+            long length = rest & lengthMask;
+            if ((rest & INDIRECT) != 0) {
+                table = translator.translate(address, length);
+                entries = table == 0 ? 0 : (int) (length >>> 4);
+                at = 0;
+                continue;
+            }
+            log.mark(address, Math.min(left, length));
+            left -= length;
+            at = (rest & NEXT) != 0 ? (int) (rest >>> 48) & indexMask : entries;
+        }
+    }
+
     /** Host address of the table, or 0 when it was refused. */
     private long indirectTable(long address, long rest) {
         long length = rest & lengthMask;

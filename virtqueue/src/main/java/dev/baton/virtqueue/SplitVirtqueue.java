@@ -43,12 +43,17 @@ public final class SplitVirtqueue implements Virtqueue {
     private int lastAvailIdx;
     private int usedIdx;
     private int signalledUsed;
+    /** The used index that the driver sees. */
+    private int shownIdx;
     /** The driver's index as the last fetch saw it. */
     private int availIdxSeen;
     private boolean fetchedAll;
     private @Nullable VirtqueueFault fault;
     /** Address of the record that this queue keeps, 0 without. */
     private long record;
+    private @Nullable DirtyLog log;
+    /** Guest address of the used ring; -1 when it lies in no region. */
+    private long usedRingGuest;
 
     /** See {@link Virtqueue#of}. */
     public SplitVirtqueue(VirtqueueLayout layout, GuestMemory memory, long features, QueueState state) {
@@ -67,6 +72,7 @@ public final class SplitVirtqueue implements Virtqueue {
         state.check(RingFormat.SPLIT, size);
         lastAvailIdx = state.lastAvailIdx();
         usedIdx = state.usedIdx();
+        shownIdx = usedIdx;
         signalledUsed = state.signalledUsed();
         fault = state.fault();
         availIdxSeen = lastAvailIdx;
@@ -116,6 +122,7 @@ public final class SplitVirtqueue implements Virtqueue {
         availRing = newLayout.availableRing() + VirtqueueLayout.RING_OFFSET;
         usedIndex = newLayout.usedRing() + VirtqueueLayout.INDEX_OFFSET;
         usedRing = newLayout.usedRing() + VirtqueueLayout.RING_OFFSET;
+        usedRingGuest = memory.guestAddress(newLayout.usedRing());
         walker.memory(memory, newLayout.descriptorTable());
     }
 
@@ -191,7 +198,7 @@ public final class SplitVirtqueue implements Virtqueue {
             fault = walker.refusal();
             if (fault != VirtqueueFault.HEAD_OUT_OF_RANGE) {
                 use(into.heads[0], 0);
-                releaseUsed();
+                show();
             }
             writeRecord();
         }
@@ -243,8 +250,17 @@ public final class SplitVirtqueue implements Virtqueue {
         lastAvailIdx = lastAvailIdx + chains & INDEX_MASK;
     }
 
-    private void releaseUsed() {
+    /** Shows the driver what was used. */
+    private void show() {
+        DirtyLog to = log;
+        if (to != null) {
+            logBuffers(to);
+        }
         RawMemory.putShortRelease(usedIndex, (short) usedIdx);
+        if (to != null) {
+            logRing(to);
+        }
+        shownIdx = usedIdx;
     }
 
     @Override
@@ -253,7 +269,7 @@ public final class SplitVirtqueue implements Virtqueue {
         if (before == usedIdx) {
             return false;
         }
-        releaseUsed();
+        show();
         RawMemory.fullFence();
         signalledUsed = usedIdx;
         writeRecord();
@@ -262,6 +278,36 @@ public final class SplitVirtqueue implements Virtqueue {
         }
         return before == QueueState.UNSIGNALLED
             || passed(RawMemory.getShort(layout.usedEvent()), usedIdx, before);
+    }
+
+    /** Buffers are marked while their descriptors are still the driver's word for where they lie. */
+    private void logBuffers(DirtyLog to) {
+        for (int i = shownIdx; i != usedIdx; i = i + 1 & INDEX_MASK) {
+            long entry = RawMemory.getLong(usedRing + ((long) (i & slotMask) << 3));
+            walker.mark(to, (int) entry & headMask, entry >>> 32);
+        }
+    }
+
+    private void logRing(DirtyLog to) {
+        if (usedRingGuest >= 0) {
+            to.mark(usedRingGuest, VirtqueueLayout.RING_OFFSET);
+            for (int i = shownIdx; i != usedIdx; i = i + 1 & INDEX_MASK) {
+                to.mark(usedRingGuest + VirtqueueLayout.RING_OFFSET + ((long) (i & slotMask) << 3), Long.BYTES);
+            }
+        }
+    }
+
+    private void logSuppression() {
+        DirtyLog to = log;
+        if (to != null && usedRingGuest >= 0) {
+            long offset = eventIdx ? layout.availEvent() - layout.usedRing() : 0;
+            to.mark(usedRingGuest + offset, Short.BYTES);
+        }
+    }
+
+    @Override
+    public void log(@Nullable DirtyLog newLog) {
+        log = newLog;
     }
 
     /** Whether the index went past {@code event} on its way from {@code before} to {@code now} (virtio 1.2, 2.7.10). */
@@ -276,6 +322,7 @@ public final class SplitVirtqueue implements Virtqueue {
         } else {
             RawMemory.putShort(layout.usedRing(), (short) 0);
         }
+        logSuppression();
         RawMemory.fullFence();
         return fault == null && (RawMemory.getShortAcquire(availIndex) & INDEX_MASK) != availIdxSeen;
     }
@@ -284,6 +331,7 @@ public final class SplitVirtqueue implements Virtqueue {
     public void disableNotifications() {
         if (!eventIdx) {
             RawMemory.putShort(layout.usedRing(), NO_NOTIFY);
+            logSuppression();
         }
         // With EVENT_IDX the avail_event stays behind the driver's index, which asks for nothing (for 65535 chains).
     }

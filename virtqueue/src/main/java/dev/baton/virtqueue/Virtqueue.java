@@ -126,6 +126,14 @@ public sealed interface Virtqueue permits SplitVirtqueue, PackedVirtqueue {
      */
     void memory(GuestMemory memory, VirtqueueLayout layout);
 
+    /**
+     * Notes in this log, from now on, what it writes to guest memory and what {@link #use} says was written to chains;
+     * at a quiescent point.
+     *
+     * @param log null: there is nothing to note any more
+     */
+    void log(@Nullable DirtyLog log);
+
     /** Keeps its state in the record from now on: one store for each {@link #publish} that showed something. */
     void keep(QueueRecord kept);
 

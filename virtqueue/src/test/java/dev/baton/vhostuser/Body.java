@@ -55,9 +55,14 @@ final class Body {
     }
 
     static byte[] addresses(FrontEndRing ring) {
+        return addresses(ring, 0, 0);
+    }
+
+    /** With flags, and the guest address at which writes to the used ring are logged. */
+    static byte[] addresses(FrontEndRing ring, int flags, long log) {
         VirtqueueLayout layout = ring.layout();
         SharedMemory memory = ring.memory();
-        return join(u32(ring.index(), 0), u64(memory.userOf(layout.descriptorTable()),
-            memory.userOf(layout.usedRing()), memory.userOf(layout.availableRing()), 0));
+        return join(u32(ring.index(), flags), u64(memory.userOf(layout.descriptorTable()),
+            memory.userOf(layout.usedRing()), memory.userOf(layout.availableRing()), log));
     }
 }

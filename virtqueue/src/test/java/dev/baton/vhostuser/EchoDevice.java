@@ -4,9 +4,10 @@ import dev.baton.ffi.EventFd;
 import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.Features;
+import dev.baton.virtqueue.DirtyLog;
 import dev.baton.virtqueue.GuestMemory;
 import dev.baton.virtqueue.QueueState;
-import dev.baton.virtqueue.SplitVirtqueue;
+import dev.baton.virtqueue.Virtqueue;
 import dev.baton.virtqueue.VirtqueueFault;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -16,7 +17,7 @@ final class EchoDevice implements BackendDevice {
     private static final int BURST = 32;
 
     private final int pairs;
-    private final @Nullable SplitVirtqueue[] queues;
+    private final @Nullable Virtqueue[] queues;
     private final @Nullable EventFd[] calls;
     private final boolean[] enabled;
     private final ChainBurst from = new ChainBurst(BURST, 256);
@@ -27,7 +28,7 @@ final class EchoDevice implements BackendDevice {
 
     EchoDevice(int pairs) {
         this.pairs = pairs;
-        queues = new SplitVirtqueue[2 * pairs];
+        queues = new Virtqueue[2 * pairs];
         calls = new EventFd[2 * pairs];
         enabled = new boolean[2 * pairs];
     }
@@ -36,8 +37,8 @@ final class EchoDevice implements BackendDevice {
     int doWork() {
         int moved = 0;
         for (int pair = 0; pair < pairs; pair++) {
-            SplitVirtqueue receive = queues[2 * pair];
-            SplitVirtqueue transmit = queues[2 * pair + 1];
+            Virtqueue receive = queues[2 * pair];
+            Virtqueue transmit = queues[2 * pair + 1];
             if (receive != null && transmit != null && enabled[2 * pair] && enabled[2 * pair + 1]) {
                 moved += echo(pair, transmit, receive);
             }
@@ -45,7 +46,7 @@ final class EchoDevice implements BackendDevice {
         return moved;
     }
 
-    private int echo(int pair, SplitVirtqueue transmit, SplitVirtqueue receive) {
+    private int echo(int pair, Virtqueue transmit, Virtqueue receive) {
         int count = transmit.fetchReadable(from, BURST);
         for (int i = 0; i < count; i++) {
             int length = from.lengthBytes(i);
@@ -62,7 +63,7 @@ final class EchoDevice implements BackendDevice {
             publish(transmit, calls[2 * pair + 1]);
             publish(receive, calls[2 * pair]);
         }
-        for (SplitVirtqueue queue : List.of(transmit, receive)) {
+        for (Virtqueue queue : List.of(transmit, receive)) {
             VirtqueueFault fault = queue.fault();
             if (fault != null) {
                 throw new IllegalStateException("pair " + pair + ": " + fault.reason());
@@ -71,7 +72,7 @@ final class EchoDevice implements BackendDevice {
         return count;
     }
 
-    private static void publish(SplitVirtqueue queue, @Nullable EventFd call) {
+    private static void publish(Virtqueue queue, @Nullable EventFd call) {
         if (queue.publish() && call != null) {
             call.signal();
         }
@@ -122,7 +123,7 @@ final class EchoDevice implements BackendDevice {
 
     @Override
     public void startRing(int index, Ring ring) {
-        SplitVirtqueue queue = new SplitVirtqueue(ring.layout(), ring.memory(), ring.features(), ring.state());
+        Virtqueue queue = Virtqueue.of(ring.layout(), ring.memory(), ring.features(), ring.state());
         queue.disableNotifications();
         queues[index] = queue;
         calls[index] = ring.call();
@@ -131,7 +132,7 @@ final class EchoDevice implements BackendDevice {
 
     @Override
     public QueueState stopRing(int index) {
-        SplitVirtqueue queue = queues[index];
+        Virtqueue queue = queues[index];
         queues[index] = null;
         if (queue == null) {
             throw new AssertionError("ring " + index + " is not running");
@@ -147,11 +148,20 @@ final class EchoDevice implements BackendDevice {
     @Override
     public void memoryChanged(GuestMemory memory, List<RingLayout> running) {
         for (RingLayout ring : running) {
-            SplitVirtqueue queue = queues[ring.index()];
+            Virtqueue queue = queues[ring.index()];
             if (queue == null) {
                 throw new AssertionError("ring " + ring.index() + " is not running");
             }
             queue.memory(memory, ring.layout());
+        }
+    }
+
+    @Override
+    public void logChanged(@Nullable DirtyLog log) {
+        for (Virtqueue queue : queues) {
+            if (queue != null) {
+                queue.log(log);
+            }
         }
     }
 

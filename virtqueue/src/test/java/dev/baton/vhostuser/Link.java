@@ -3,6 +3,7 @@ package dev.baton.vhostuser;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.FileIo;
 import dev.baton.ffi.UnixSocket;
+import dev.baton.virtqueue.Features;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -59,8 +60,8 @@ final class Link implements AutoCloseable {
         throw new AssertionError(request + " was taken");
     }
 
-    long ask(Request request, byte[] body) throws ProtocolException {
-        channel.send(request, false, body);
+    long ask(Request request, byte[] body, Fd... descriptors) throws ProtocolException {
+        channel.send(request, false, body, descriptors);
         pump();
         return channel.receive(request);
     }
@@ -72,7 +73,7 @@ final class Link implements AutoCloseable {
             tell(Request.SET_PROTOCOL_FEATURES, Body.u64(ask(Request.GET_PROTOCOL_FEATURES, Body.EMPTY)));
         }
         tell(Request.SET_OWNER, Body.EMPTY);
-        tell(Request.SET_FEATURES, Body.u64(offered));
+        tell(Request.SET_FEATURES, Body.u64(offered & ~Features.LOG_ALL));
     }
 
     void shareMemory() throws ProtocolException {

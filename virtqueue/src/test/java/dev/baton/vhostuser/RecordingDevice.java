@@ -2,6 +2,7 @@ package dev.baton.vhostuser;
 
 import dev.baton.ffi.EventFd;
 import dev.baton.virtqueue.Features;
+import dev.baton.virtqueue.DirtyLog;
 import dev.baton.virtqueue.GuestMemory;
 import dev.baton.virtqueue.QueueState;
 import java.util.ArrayList;
@@ -11,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /** A device that moves nothing: it writes down what it is told, and insists that it is told in order. */
 final class RecordingDevice implements BackendDevice {
-    static final long FEATURES = Features.VERSION_1 | Features.MRG_RXBUF | Features.EVENT_IDX | Features.INDIRECT_DESC
+    static final long FEATURES = Features.VERSION_1 | Features.MRG_RXBUF | Features.EVENT_IDX |
+        Features.INDIRECT_DESC
         | Features.MQ | Features.MTU;
 
     final List<String> events = new ArrayList<>();
@@ -21,7 +23,7 @@ final class RecordingDevice implements BackendDevice {
     int stops;
     /** Chains that each ring has moved by the time it is stopped. */
     int progress;
-    long features = FEATURES;
+    long features = FEATURES | Features.LOG_ALL;
     long protocolFeatures = ProtocolFeatures.IMPLEMENTED;
     boolean disconnected;
     Runnable onMemoryChanged = () -> { };
@@ -93,6 +95,11 @@ final class RecordingDevice implements BackendDevice {
             throw new AssertionError("layouts " + layouts + " for rings " + running.keySet());
         }
         onMemoryChanged.run();
+    }
+
+    @Override
+    public void logChanged(@Nullable DirtyLog log) {
+        events.add("log " + (log == null ? "off" : "on"));
     }
 
     @Override

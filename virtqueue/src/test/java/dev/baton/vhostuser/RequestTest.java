@@ -25,7 +25,7 @@ class RequestTest {
     @Test
     void protocolFeaturesAreDescribedByName() {
         assertThat(ProtocolFeatures.describe(ProtocolFeatures.IMPLEMENTED))
-            .isEqualTo("MQ,RARP,REPLY_ACK,NET_MTU,RESET_DEVICE,CONFIGURE_MEM_SLOTS,STATUS");
+            .isEqualTo("MQ,LOG_SHMFD,RARP,REPLY_ACK,NET_MTU,RESET_DEVICE,CONFIGURE_MEM_SLOTS,STATUS");
         assertThat(ProtocolFeatures.describe(1L << 40)).isEqualTo("bit-40");
         assertThat(ProtocolFeatures.describe(0)).isEqualTo("none");
     }

@@ -245,7 +245,7 @@ class RingLifeTest {
             assertThat(link.kindOf(Request.SET_FEATURES, Body.u64(1L << 40))).isEqualTo(ErrorKind.INVALID_VALUE);
         }
         try (Link link = new Link()) {
-            assertThat(link.kindOf(Request.SET_PROTOCOL_FEATURES, Body.u64(2))).isEqualTo(ErrorKind.INVALID_VALUE);
+            assertThat(link.kindOf(Request.SET_PROTOCOL_FEATURES, Body.u64(1 << 5))).isEqualTo(ErrorKind.INVALID_VALUE);
         }
     }
 

@@ -24,6 +24,8 @@ final class Sample {
         all.add(new Sample(Request.SET_FEATURES,
             Body.u64(RecordingDevice.FEATURES | ProtocolFeatures.F_PROTOCOL_FEATURES)));
         all.add(new Sample(Request.SET_OWNER, Body.EMPTY));
+        all.add(new Sample(Request.SET_LOG_BASE, Body.u64(4096, 0), spare.file()));
+        all.add(new Sample(Request.SET_LOG_FD, Body.u64(0), ring.call().fd()));
         all.add(new Sample(Request.SET_VRING_NUM, Body.u32(2, Link.RING_SIZE)));
         all.add(new Sample(Request.SET_VRING_BASE, Body.u32(2, 0)));
         all.add(new Sample(Request.SET_VRING_ADDR, Body.addresses(ring)));

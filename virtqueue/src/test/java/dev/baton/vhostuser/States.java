@@ -16,19 +16,20 @@ final class States {
     static SessionState duplicate(SessionState state) {
         return new SessionState(state.features(), state.protocolFeatures(), state.status(),
             state.regions().stream().map(region -> withFile(region, region.file().duplicate())).toList(),
+            duplicate(state.log()),
             state.rings().stream().map(ring -> withEventFds(ring, duplicate(ring.kick()), duplicate(ring.call()),
                 duplicate(ring.err()))).toList(),
             state.partialMessage(), state.partialDescriptors().stream().map(Fd::duplicate).toList());
     }
 
     static SessionState withNumbers(SessionState state, long features, long protocolFeatures, int status) {
-        return new SessionState(features, protocolFeatures, status, state.regions(), state.rings(),
+        return new SessionState(features, protocolFeatures, status, state.regions(), state.log(), state.rings(),
             state.partialMessage(), state.partialDescriptors());
     }
 
     static SessionState withPartial(SessionState state, byte[] bytes, Fd... descriptors) {
         return new SessionState(state.features(), state.protocolFeatures(), state.status(), state.regions(),
-            state.rings(), bytes, List.of(descriptors));
+            state.log(), state.rings(), bytes, List.of(descriptors));
     }
 
     static SessionState withRing(SessionState state, int index, UnaryOperator<RingState> change) {
@@ -38,12 +39,14 @@ final class States {
     }
 
     static SessionState withRings(SessionState state, List<RingState> rings) {
-        return new SessionState(state.features(), state.protocolFeatures(), state.status(), state.regions(), rings,
+        return new SessionState(state.features(), state.protocolFeatures(), state.status(), state.regions(),
+            state.log(), rings,
             state.partialMessage(), state.partialDescriptors());
     }
 
     static SessionState withRegions(SessionState state, List<RegionState> regions) {
-        return new SessionState(state.features(), state.protocolFeatures(), state.status(), regions, state.rings(),
+        return new SessionState(state.features(), state.protocolFeatures(), state.status(), regions, state.log(),
+            state.rings(),
             state.partialMessage(), state.partialDescriptors());
     }
 
@@ -82,6 +85,10 @@ final class States {
     private static RegionState withFile(RegionState region, Fd file) {
         return new RegionState(region.guestAddress(), region.sizeBytes(), region.userAddress(), region.fileOffset(),
             file);
+    }
+
+    private static @Nullable LogState duplicate(@Nullable LogState log) {
+        return log == null ? null : new LogState(log.sizeBytes(), log.fileOffset(), log.file().duplicate());
     }
 
     private static @Nullable Fd duplicate(@Nullable Fd fd) {

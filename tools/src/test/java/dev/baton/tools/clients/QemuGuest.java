@@ -74,6 +74,30 @@ final class QemuGuest implements AutoCloseable {
 
     /** Starts QEMU; {@link #awaitReady} waits for the guest in it. */
     static QemuGuest start(Config config) {
+        return start(config, List.of());
+    }
+
+    /** Starts a QEMU that waits at this socket for the guest to come; its back end is there already. */
+    static QemuGuest awaitMigration(Config config, Path incoming) {
+        return start(config, List.of("-incoming", "unix:" + incoming));
+    }
+
+    /** Sends the guest to another QEMU, which waits at this socket; returns when it is there. */
+    void migrate(QemuGuest destination, Path incoming) {
+        Qmp.execute(monitor, "migrate-set-parameters", "{\"downtime-limit\":1000,\"max-bandwidth\":1000000000}");
+        Qmp.execute(monitor, "migrate", "{\"uri\":\"unix:" + incoming + "\"}");
+        Poll.until(COMMAND, () -> "the guest has moved: " + Qmp.execute(monitor, "query-migrate", "{}"), () -> {
+            String state = Qmp.execute(monitor, "query-migrate", "{}");
+            if (state.contains("\"failed\"")) {
+                throw new AssertionError("migration: " + state + "\n" + child.tail());
+            }
+            return state.contains("\"completed\"");
+        });
+        // The guest goes on counting.
+        destination.commands = commands;
+    }
+
+    private static QemuGuest start(Config config, List<String> more) {
         Path guest = RequireClients.clients().resolve("guest");
         Path monitor = config.vhost().resolveSibling(config.vhost().getFileName() + ".qmp");
         List<String> command = new ArrayList<>();
@@ -91,6 +115,7 @@ final class QemuGuest implements AutoCloseable {
                 "-chardev", config.chardev(),
                 "-netdev", "vhost-user,id=n0,chardev=c0,queues=" + config.queuePairs(),
                 "-device", config.netDevice()));
+        command.addAll(more);
         return new QemuGuest(Child.start(config.qemu().toString(), command), monitor);
     }
 

@@ -1,0 +1,67 @@
+package dev.baton.vhostuser;
+
+import dev.baton.ffi.Fd;
+import dev.baton.ffi.FileIo;
+import dev.baton.ffi.Mapping;
+import dev.baton.ffi.SyscallException;
+import dev.baton.virtqueue.DirtyLog;
+import org.jspecify.annotations.Nullable;
+
+/** The mapped memory of a {@link DirtyLog} (vhost-user, SET_LOG_BASE with LOG_SHMFD). */
+final class LogMemory implements AutoCloseable {
+    private final LogState state;
+    private final Mapping mapping;
+    private final DirtyLog log;
+
+    private LogMemory(LogState state, Mapping mapping, DirtyLog log) {
+        this.state = state;
+        this.mapping = mapping;
+        this.log = log;
+    }
+
+    /** Maps a log; the descriptor stays the caller's. */
+    static LogMemory map(LogState described) throws ProtocolException {
+        Fd file = described.file();
+        long bytes = described.sizeBytes();
+        long offset = described.fileOffset();
+        try {
+            if (!FileIo.isRegularFile(file)) {
+                throw refused("its descriptor is no file", null);
+            }
+            long fileBytes = FileIo.size(file);
+            if (bytes <= 0 || offset < 0 || bytes > fileBytes - offset || (offset & 7) != 0) {
+                throw refused("0x" + Long.toHexString(bytes) + " bytes at 0x" + Long.toHexString(offset)
+                    + " are not whole words inside its file of 0x" + Long.toHexString(fileBytes), null);
+            }
+            long start = offset & -Mapping.pageSize();
+            Mapping mapping = Mapping.shared(file, start, offset - start + bytes);
+            return new LogMemory(new LogState(bytes, offset, file.duplicate()), mapping,
+                new DirtyLog(mapping.address() + offset - start, bytes));
+        } catch (SyscallException e) {
+            throw refused(e.getMessage(), e);
+        }
+    }
+
+    LogState state() {
+        return state;
+    }
+
+    DirtyLog log() {
+        return log;
+    }
+
+    /** Whether its file is still as large as it was: where it is not, touching it faults. */
+    boolean intact() {
+        return FileIo.size(state.file()) >= state.fileOffset() + state.sizeBytes();
+    }
+
+    @Override
+    public void close() {
+        mapping.close();
+        state.file().close();
+    }
+
+    private static ProtocolException refused(@Nullable String why, @Nullable Throwable e) {
+        return new ProtocolException(ErrorKind.MEMORY_REFUSED, "log: " + why, e);
+    }
+}
