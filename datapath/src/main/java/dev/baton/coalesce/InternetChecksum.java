@@ -9,7 +9,7 @@ import dev.baton.ffi.RawMemory;
  *
  * <p>A sum under way is a long that is not folded yet; it has room for more bytes than any frame has.
  */
-final class InternetChecksum {
+public final class InternetChecksum {
     /** What all words of a frame add up to, its checksum among them, if the checksum is right. */
     static final int RIGHT = 0xFFFF;
 
@@ -19,7 +19,7 @@ final class InternetChecksum {
     }
 
     /** Adds {@code length} bytes, the first of which is at an even offset of what is summed up. */
-    static long add(long sum, long address, long length) {
+    public static long add(long sum, long address, long length) {
         long total = sum;
         long at = address;
         long end = address + (length & -8);
@@ -45,12 +45,12 @@ final class InternetChecksum {
     }
 
     /** Adds a number of 16 bits. */
-    static long add(long sum, int number) {
+    public static long add(long sum, int number) {
         return sum + (Short.reverseBytes((short) number) & 0xFFFF);
     }
 
     /** The sum in 16 bits. */
-    static int fold(long sum) {
+    public static int fold(long sum) {
         long folded = (sum & LOW) + (sum >>> 32);
         folded = (folded & 0xFFFF) + (folded >>> 16);
         folded = (folded & 0xFFFF) + (folded >>> 16);

@@ -4,7 +4,8 @@ package dev.baton.datapath;
  * A port with device ends: a {@link NetBackend} that fills and drains the scatter-gather lists of the front end that it
  * is wired to. Frames that were read and cannot be delivered yet wait in the baton, one per queue pair.
  */
-public abstract sealed class BackendPort extends Port implements NetBackend permits TapPort, LoopbackPort {
+public abstract sealed class BackendPort extends Port implements NetBackend
+    permits TapPort, LoopbackPort, NullPort {
     private final Baton baton;
     private final int firstSlot;
 

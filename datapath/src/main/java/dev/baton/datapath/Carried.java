@@ -2,11 +2,13 @@ package dev.baton.datapath;
 
 import dev.baton.handover.Attachment;
 import dev.baton.handover.BackEndState;
+import dev.baton.handover.BackendBlob;
 import dev.baton.handover.FrontEndState;
 import dev.baton.handover.PortState;
 import dev.baton.handover.WireState;
 import dev.baton.vhostuser.SessionState;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a handover carried to the new owner.
@@ -42,10 +44,14 @@ public record Carried(int ports, int wires, int lanes, int connections, int virt
                         regions += session.regions().size();
                     }
                 }
-                case BackEndState backEnd -> tapQueues += backEnd.state() == null ? 0 : backEnd.queuePairs();
+                case BackEndState backEnd -> tapQueues += descriptors(backEnd.state());
             }
         }
         return new Carried(ports.size(), wires.size(), wires.stream().mapToInt(wire -> wire.lanes().size()).sum(),
             connections, virtqueues, regions, tapQueues, attachments.stream().map(Attachment::name).toList());
+    }
+
+    private static int descriptors(@Nullable BackendBlob state) {
+        return state == null ? 0 : state.queuePairs().stream().mapToInt(pair -> pair.descriptors().size()).sum();
     }
 }

@@ -110,6 +110,11 @@ public final class Datapath implements AutoCloseable {
         return add(config.name(), () -> LoopbackPort.open(config, counters, baton));
     }
 
+    /** Adds a port that drops every frame, and sends frames if it is told to. */
+    public NullPort add(NullPortConfig config) {
+        return add(config.name(), () -> NullPort.open(config, counters, baton));
+    }
+
     /** Adds a TAP device that the caller opened; the datapath closes it. */
     public TapPort add(String name, TapDevice device) {
         return add(name, () -> TapPort.adopt(name, device, counters, baton));

@@ -142,6 +142,8 @@ final class Incoming {
                 datapath.allCounters(), datapath.baton(), state.firstStagingSlot());
             case LoopbackPort.KIND -> LoopbackPort.postponed(state.name(), state.queuePairs(), datapath.allCounters(),
                 datapath.baton(), state.firstStagingSlot());
+            case NullPort.KIND -> NullPort.postponed(NullPortConfig.parse(state.name(), state.queuePairs(),
+                state.options()), datapath.allCounters(), datapath.baton(), state.firstStagingSlot());
             default -> throw new DatapathException("there is no back end of kind \"" + state.kind() + "\" here");
         };
     }
@@ -214,8 +216,8 @@ final class Incoming {
     }
 
     private void makeLanes(WireState state) throws HandoverException {
-        Wire wire = new Wire(named(state.a()), named(state.b()));
         try {
+            Wire wire = new Wire(named(state.a()), named(state.b()));
             datapath.topology().wirings().add(Wiring.restore(wire, datapath.baton(), datapath.agents(), state.lanes()));
         } catch (DatapathException | IndexOutOfBoundsException e) {
             throw failed(Section.WIRES.label(), e);

@@ -104,6 +104,14 @@ public abstract sealed class Port permits VirtqueuePort, BackendPort {
     void announce(byte[] mac) {
     }
 
+    /**
+     * Refuses to be wired to a port that no transfer joins it with.
+     *
+     * @throws DatapathException with the reason
+     */
+    void checkWire(Port newPeer) {
+    }
+
     /** Called when the port was wired, and with null when it is wired no more. */
     void wired(@Nullable Port newPeer) {
         peer = newPeer;

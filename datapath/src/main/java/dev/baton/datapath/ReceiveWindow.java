@@ -100,7 +100,17 @@ final class ReceiveWindow {
     /** Completes the next chains with frames that lie in them, one in each, their headers too. */
     void usePlain(Virtqueue queue, ChainBurst frames, int from, int frameCount) {
         queue.use(chains, next, frameCount, frames, from);
-        int end = next + frameCount;
+        advance(frameCount);
+    }
+
+    /** Completes the next chains, which are one segment each, with a frame of {@code frameBytes} in each. */
+    void usePlain(Virtqueue queue, int frameCount, int frameBytes) {
+        queue.use(chains, next, frameCount, frameBytes);
+        advance(frameCount);
+    }
+
+    private void advance(int chainCount) {
+        int end = next + chainCount;
         for (int chain = next; chain < end; chain++) {
             bytesLeft -= chains.lengthBytes(chain);
         }

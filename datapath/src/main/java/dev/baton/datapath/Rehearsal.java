@@ -24,6 +24,8 @@ import java.util.function.BooleanSupplier;
  *   driver c = loopback            split virtqueue to TAP, TAP to split virtqueue
  *   driver d = loopback            the same, packed
  *   loopback = loopback            TAP to TAP
+ *   driver e = null                split virtqueue to null, null to split virtqueue
+ *   driver f = null                the same, packed
  * </pre>
  */
 final class Rehearsal implements AutoCloseable {
@@ -46,14 +48,15 @@ final class Rehearsal implements AutoCloseable {
     private final Counters counters = new Counters("rehearsal");
     private final Baton baton = Baton.create("rehearsal");
     private final MemoryDriver[] drivers = {driver(RingFormat.SPLIT), driver(RingFormat.PACKED),
-        driver(RingFormat.SPLIT), driver(RingFormat.PACKED)};
+        driver(RingFormat.SPLIT), driver(RingFormat.PACKED), driver(RingFormat.SPLIT), driver(RingFormat.PACKED)};
     private final LoopbackDevice loopback = LoopbackDevice.open("rehearsal", 4);
+    private final NullFrame sent = new NullFrame(NullPortConfig.MIN_FRAME_BYTES);
     private final EventFd call = EventFd.create();
     /** What has to go alone, and what can be joined: a UDP datagram from 10.0.0.1 to 10.0.0.2, checksums and all. */
     private final byte[][] frames = {new byte[60], HexFormat.of().parseHex("02000000000102000000000208004500002e0000"
         + "4000401126bd0a0000010a00000200090009001aeba5000000000000000000000000000000000000")};
     private final int[] laneRecords = {baton.allocateLane(), baton.allocateLane(), baton.allocateLane(),
-        baton.allocateLane()};
+        baton.allocateLane(), baton.allocateLane(), baton.allocateLane()};
     private final int firstQueue = baton.allocateQueues(2 * drivers.length);
     private final int firstSlot = baton.allocateSlots(loopback.queueCount());
     private final QueueCounters queueCounters = QueueCounters.allocate(counters, "rehearsal", 0);
@@ -117,6 +120,12 @@ final class Rehearsal implements AutoCloseable {
             lanes.add(tapLane(2, 1, rx[3], tx[3]));
             lanes.add(lane(3, new TapToTap(queue(2), queueCounters, baton.slot(firstSlot + 2), queue(3), queueCounters),
                 new TapToTap(queue(3), queueCounters, baton.slot(firstSlot + 3), queue(2), queueCounters)));
+            lanes.add(nullLane(4, rx[4], tx[4]));
+            lanes.add(nullLane(5, rx[5], tx[5]));
+        }
+
+        private Lane nullLane(int index, VirtqueueEnd rx, VirtqueueEnd tx) {
+            return lane(index, new VirtqueueToNull(rx, queueCounters), new NullToVirtqueue(sent, queueCounters, tx));
         }
 
         private Lane tapLane(int index, int queue, VirtqueueEnd rx, VirtqueueEnd tx) {
@@ -195,6 +204,7 @@ final class Rehearsal implements AutoCloseable {
         }
         call.close();
         loopback.close();
+        sent.close();
         for (MemoryDriver driver : drivers) {
             driver.close();
         }

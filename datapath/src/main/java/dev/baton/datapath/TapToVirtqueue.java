@@ -55,7 +55,7 @@ final class TapToVirtqueue implements Transfer {
         this.target = target;
         this.slot = slot;
         this.spill = slot.spill();
-        this.window = new ReceiveWindow(target);
+        this.window = target.window();
     }
 
     @Override
@@ -205,6 +205,6 @@ final class TapToVirtqueue implements Transfer {
 
     @Override
     public void release() {
-        window.release();
+        target.releaseWindow();
     }
 }

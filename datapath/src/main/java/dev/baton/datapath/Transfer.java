@@ -6,10 +6,11 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Moves frames one way between two queues. Four final classes, one for each pair of kinds of end; an agent calls each
+ * Moves frames one way between two queues. Six final classes, one for each pair of kinds of end; an agent calls each
  * once per duty cycle, so a frame never costs an interface call.
  */
-sealed interface Transfer permits VirtqueueToVirtqueue, VirtqueueToTap, TapToVirtqueue, TapToTap {
+sealed interface Transfer permits VirtqueueToVirtqueue, VirtqueueToTap, VirtqueueToNull, TapToVirtqueue, TapToTap,
+    NullToVirtqueue {
     /** Frames moved or handled at most per duty cycle where each is a call of the kernel: so many calls. */
     int BURST = 32;
     /**

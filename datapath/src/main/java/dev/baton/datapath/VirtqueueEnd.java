@@ -27,6 +27,7 @@ final class VirtqueueEnd {
     private boolean faultReported;
     private int callFd = NO_CALL;
     private @Nullable EventFd kick;
+    private @Nullable ReceiveWindow window;
 
     /** Told once when a virtqueue broke the rules; called on the agent's thread, must not block. */
     interface FaultListener {
@@ -152,6 +153,27 @@ final class VirtqueueEnd {
 
     long features() {
         return features;
+    }
+
+    /**
+     * The buffers of a receiveq that were fetched ahead: one window for all transfers that fill them in turn. Made when
+     * it is asked for first.
+     */
+    ReceiveWindow window() {
+        ReceiveWindow present = window;
+        if (present == null) {
+            present = new ReceiveWindow(this);
+            window = present;
+        }
+        return present;
+    }
+
+    /** Frees the window; no transfer uses it any more. */
+    void releaseWindow() {
+        if (window != null) {
+            window.release();
+            window = null;
+        }
     }
 
     /** What the driver writes to when notifications are on; null when it wants to be polled. */

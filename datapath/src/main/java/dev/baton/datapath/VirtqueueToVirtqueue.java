@@ -32,7 +32,7 @@ final class VirtqueueToVirtqueue implements Transfer {
     VirtqueueToVirtqueue(VirtqueueEnd source, VirtqueueEnd target) {
         this.source = source;
         this.target = target;
-        this.window = new ReceiveWindow(target);
+        this.window = target.window();
     }
 
     @Override
@@ -213,6 +213,6 @@ final class VirtqueueToVirtqueue implements Transfer {
 
     @Override
     public void release() {
-        window.release();
+        target.releaseWindow();
     }
 }

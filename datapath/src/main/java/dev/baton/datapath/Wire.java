@@ -7,11 +7,13 @@ package dev.baton.datapath;
  * @param b the other port
  */
 public record Wire(Port a, Port b) {
-    /** Refuses a port wired to itself. */
+    /** Refuses a port wired to itself, and two ports that cannot be joined. */
     public Wire {
         if (a == b) {
             throw new DatapathException("port " + a.name() + " cannot be wired to itself");
         }
+        a.checkWire(b);
+        b.checkWire(a);
     }
 
     boolean joins(Port port) {

@@ -107,10 +107,16 @@ final class Wiring {
     }
 
     private static Transfer transfer(Port from, int fromPair, Port to, int toPair) {
-        TapQueue source = from.tapQueue(fromPair);
-        TapQueue target = to.tapQueue(toPair);
         QueueCounters sourceCounters = from.counters(fromPair);
         QueueCounters targetCounters = to.counters(toPair);
+        if (to instanceof NullPort) {
+            return new VirtqueueToNull(end(from.rxEnd(fromPair)), targetCounters);
+        }
+        if (from instanceof NullPort sender) {
+            return new NullToVirtqueue(sender.frame(), sourceCounters, end(to.txEnd(toPair)));
+        }
+        TapQueue source = from.tapQueue(fromPair);
+        TapQueue target = to.tapQueue(toPair);
         if (source != null) {
             StagingSlot slot = from.stagingSlot(fromPair);
             return target != null ? new TapToTap(source, sourceCounters, slot, target, targetCounters)

@@ -22,7 +22,9 @@ class AllocationTest {
             datapath.wire(a, datapath.add(MemoryPortConfig.named("b")));
             MemoryPort c = datapath.add(MemoryPortConfig.named("c"));
             datapath.wire(c, datapath.add(TapPortConfig.named("t0").withNetns(namespace.path())));
-            forward(datapath, a, c);
+            MemoryPort d = datapath.add(MemoryPortConfig.named("d"));
+            datapath.wire(d, datapath.add(NullPortConfig.named("n").withFrameBytes(64)));
+            forward(datapath, a, c, d);
             long agent = Arrays.stream(threads.getAllThreadIds())
                 .filter(id -> threads.getThreadInfo(id) != null
                     && threads.getThreadInfo(id).getThreadName().equals("baton-agent-0"))
@@ -32,17 +34,20 @@ class AllocationTest {
             long allocated = Long.MAX_VALUE;
             for (int round = 0; round < 20 && allocated != 0; round++) {
                 long before = threads.getThreadAllocatedBytes(agent);
-                forward(datapath, a, c);
+                forward(datapath, a, c, d);
                 allocated = threads.getThreadAllocatedBytes(agent) - before;
             }
             assertThat(allocated).isZero();
             assertThat(java.util.Objects.requireNonNull(datapath.counters().ports().get("t0")).coalesced())
                 .as("frames coalesced").isPositive();
+            PortStats nothing = java.util.Objects.requireNonNull(datapath.counters().ports().get("n"));
+            assertThat(nothing.rx().frames()).as("frames sent").isGreaterThan(FRAMES);
+            assertThat(nothing.tx().frames()).as("frames dropped").isGreaterThan(FRAMES);
         }
     }
 
-    /** Guest to guest, guest to TAP with coalescing; the TAP is polled all the time. */
-    private static void forward(Datapath datapath, MemoryPort toMemory, MemoryPort toTap) {
+    /** Guest to guest, guest to TAP with coalescing, guest to nothing and back; the TAP is polled all the time. */
+    private static void forward(Datapath datapath, MemoryPort toMemory, MemoryPort toTap, MemoryPort toNull) {
         MemoryPort b = (MemoryPort) java.util.Objects.requireNonNull(datapath.port("b"));
         SequencedFrames frames = new SequencedFrames();
         byte[] datagram = new FlowPacket().frame();
@@ -51,6 +56,8 @@ class AllocationTest {
             toTap.driver(0).send(datagram, 0, datagram.length);
             b.driver(0).receive(frames, 64);
             toTap.driver(0).receive((address, length) -> { }, 64);
+            toNull.driver(0).send(datagram, 0, datagram.length);
+            toNull.driver(0).receive((address, length) -> { }, 64);
         }
         assertThat(frames.wrong()).isZero();
         while (frames.sent() > frames.received()) {

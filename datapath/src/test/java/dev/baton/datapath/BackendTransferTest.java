@@ -102,6 +102,9 @@ class BackendTransferTest {
         LoopbackPort loop = owner.add(LoopbackPortConfig.named("loop"));
         assertThatThrownBy(() -> loop.transfer().orElseThrow().preLoad()).hasMessage(
             "section back-end loop: the loopback is initialised already and takes no descriptors");
+        NullPort sink = owner.add(NullPortConfig.named("sink"));
+        assertThatThrownBy(() -> sink.transfer().orElseThrow().preLoad()).hasMessage(
+            "section back-end sink: the null port is initialised already and takes no state");
         try (TestNamespace namespace = TestNamespace.createOrSkip()) {
             TapPort tap = owner.add(TapPortConfig.named("t0").withNetns(namespace.path()));
             assertThatThrownBy(() -> tap.transfer().orElseThrow().preLoad()).hasMessage(
@@ -118,7 +121,9 @@ class BackendTransferTest {
             owner.baton(), 0));
         TapPort tap = owner.conductor().call(() -> TapPort.postponed("later", 1, "ifname=later0\npersistent=off",
             owner.allCounters(), owner.baton(), 1));
-        for (BackendPort port : List.of(loop, tap)) {
+        NullPort sink = owner.conductor().call(() -> NullPort.postponed(NullPortConfig.named("latest"),
+            owner.allCounters(), owner.baton(), 2));
+        for (BackendPort port : List.of(loop, tap, sink)) {
             assertThat(port.initialised()).isFalse();
             BackendTransfer transfer = port.transfer().orElseThrow();
             assertThatThrownBy(transfer::postLoad).hasMessageEndingWith("nothing was loaded");
@@ -139,6 +144,30 @@ class BackendTransferTest {
         assertThatThrownBy(() -> one.transfer().orElseThrow().load(new BackendBlob(none, new byte[0])))
             .hasMessage("section back-end one: queue pair 0 came with 0 descriptors, not 1");
         owner.conductor().run(one::close);
+    }
+
+    /** Nothing is the state of a null port, and nothing else is taken for one. */
+    @Test
+    void aNullPortTakesNothingAndNothingElse() throws HandoverException {
+        NullPort two = owner.add(NullPortConfig.named("two").withQueuePairs(2).withFrameBytes(64));
+        BackendBlob nothing = two.transfer().orElseThrow().save(1);
+        assertThat(nothing.queuePairs()).hasSize(2).allMatch(pair -> pair.descriptors().isEmpty());
+        NullPort next = owner.conductor().call(() -> NullPort.postponed(
+            NullPortConfig.parse("next", 2, two.options()), owner.allCounters(), owner.baton(), 7));
+        BackendBlob socket = owner.add(LoopbackPortConfig.named("loop").withQueuePairs(2)).transfer().orElseThrow()
+            .save(1);
+        BackendTransfer transfer = next.transfer().orElseThrow();
+        assertThatThrownBy(() -> transfer.load(socket))
+            .hasMessage("section back-end next: queue pair 0 came with 1 descriptors, not 0");
+        assertThatThrownBy(() -> transfer.load(new BackendBlob(nothing.queuePairs().subList(0, 1), new byte[0])))
+            .hasMessage("section back-end next: a state of 1 queue pairs for 2");
+        assertThat(next.initialised()).isFalse();
+        transfer.preLoad();
+        transfer.load(nothing);
+        transfer.postLoad();
+        assertThat(next.initialised()).isTrue();
+        assertThat(next.describe()).isEqualTo("null:next,queues=2,send=64");
+        owner.conductor().run(next::close);
     }
 
     /** The third kind of back end has no transfer: refused by name and reason, before the first word. */
@@ -187,7 +216,8 @@ class BackendTransferTest {
     void noKindOfBackEndIsNamedByTheFrontEnd(String name) throws IOException {
         try (InputStream in = Objects.requireNonNull(Datapath.class.getResourceAsStream(name + ".class"))) {
             assertThat(new String(in.readAllBytes(), StandardCharsets.ISO_8859_1)).contains(name)
-                .doesNotContain("TapPort", "LoopbackPort", "MemoryPort", "TapDevice", "LoopbackDevice", "NetTap");
+                .doesNotContain("TapPort", "LoopbackPort", "NullPort",
+                    "MemoryPort", "TapDevice", "LoopbackDevice", "NetTap");
         }
     }
 }

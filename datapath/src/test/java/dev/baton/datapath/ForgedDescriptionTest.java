@@ -157,6 +157,23 @@ class ForgedDescriptionTest {
                     back.firstStagingSlot(), back.state()) : port);
     }
 
+    /** The loopback as a null port, with options that none has, and with the descriptor of a loopback. */
+    @Test
+    void aNullPortThatCannotBe() throws HandoverException {
+        refuses(HandoverError.MALFORMED, "back-end loop: options of a null port: \"send=x\"",
+            port -> asNull(port, "send=x"));
+        refuses(HandoverError.MALFORMED, "back-end loop: port loop: frames of 7 bytes, not 60 to 9014",
+            port -> asNull(port, "send=7"));
+        refuses(HandoverError.DESCRIPTOR_COUNT, "back-end loop: queue pair 0 came with 1 descriptors, not 0",
+            port -> asNull(port, "send=64"));
+    }
+
+    private static PortState asNull(PortState port, String options) {
+        return port instanceof BackEndState back && back.kind().equals(LoopbackPort.KIND)
+            ? new BackEndState(back.name(), back.queuePairs(), true, NullPort.KIND, options, back.firstStagingSlot(),
+                back.state()) : port;
+    }
+
     /** Records that do not exist, or that two ports would share. */
     @Test
     void recordsOfTheBatonThatCannotBe() throws HandoverException {

@@ -26,7 +26,7 @@ final class TestGuest implements AutoCloseable {
 
     static final long PACKED = FEATURES | Features.RING_PACKED;
 
-    private static final int SIZE = 256;
+    static final int SIZE = 256;
     private static final int SLOT_BYTES = 2048;
     private static final Duration PATIENCE = Duration.ofSeconds(20);
 
@@ -38,9 +38,15 @@ final class TestGuest implements AutoCloseable {
     private final List<Deque<Long>> freeSlots = new ArrayList<>();
     private final List<long[]> slotOfHead = new ArrayList<>();
     private final long assembly;
+    private final int bufferBytes;
 
     private TestGuest(FrontEnd frontEnd, int pairs, long wanted) throws ProtocolException {
+        this(frontEnd, pairs, wanted, SLOT_BYTES);
+    }
+
+    private TestGuest(FrontEnd frontEnd, int pairs, long wanted, int bufferBytes) throws ProtocolException {
         this.frontEnd = frontEnd;
+        this.bufferBytes = bufferBytes;
         features = frontEnd.negotiate(wanted, ProtocolFeatures.IMPLEMENTED);
         memory = SharedMemory.create(0x10_0000, 2L * pairs * SIZE * SLOT_BYTES + (4L << 20));
         frontEnd.setMemoryTable(List.of(memory));
@@ -69,6 +75,11 @@ final class TestGuest implements AutoCloseable {
         return new TestGuest(FrontEnd.connect(socket, PATIENCE), pairs, features);
     }
 
+    /** A guest with one queue pair and receive buffers of so many bytes. */
+    static TestGuest connect(Path socket, long features, int bufferBytes) throws ProtocolException {
+        return new TestGuest(FrontEnd.connect(socket, PATIENCE), 1, features, bufferBytes);
+    }
+
     static TestGuest connect(Path socket) throws ProtocolException {
         return connect(socket, 1, FEATURES);
     }
@@ -82,7 +93,7 @@ final class TestGuest implements AutoCloseable {
         VirtqueueDriver driver = drivers.get(index);
         while (!free.isEmpty()) {
             long slot = free.remove();
-            slotOfHead.get(index)[driver.addWritable(memory.guestOf(slot), SLOT_BYTES)] = slot;
+            slotOfHead.get(index)[driver.addWritable(memory.guestOf(slot), bufferBytes)] = slot;
         }
         if (driver.publish()) {
             rings.get(index).kick().signal();

@@ -5,6 +5,7 @@ import dev.baton.datapath.DatapathConfig;
 import dev.baton.datapath.DatapathException;
 import dev.baton.datapath.IdleMode;
 import dev.baton.datapath.LoopbackPortConfig;
+import dev.baton.datapath.NullPortConfig;
 import dev.baton.datapath.Port;
 import dev.baton.datapath.SocketMode;
 import dev.baton.datapath.Takeover;
@@ -127,6 +128,7 @@ final class Daemon implements AutoCloseable {
                     transfer.device(it.backendTransfer())));
             case PortSpec.Tap it -> datapath.add(tap(it));
             case PortSpec.Loopback it -> datapath.add(new LoopbackPortConfig(it.name(), it.queuePairs()));
+            case PortSpec.Null it -> datapath.add(new NullPortConfig(it.name(), it.queuePairs(), it.frameBytes()));
         };
     }
 

@@ -21,7 +21,7 @@ import picocli.CommandLine.Option;
 final class RunCommand implements Callable<Integer> {
     @Option(names = "--port", paramLabel = "PORT",
             description = {"A port:", "  " + Syntax.VHOST_USER, "  " + Syntax.TAP,
-                "  " + Syntax.LOOPBACK})
+                "  " + Syntax.LOOPBACK, "  " + Syntax.NULL})
     private List<String> ports = new ArrayList<>();
 
     @Option(names = "--wire", paramLabel = "A=B", description = "Joins two ports: " + Syntax.WIRE + ".")

@@ -10,6 +10,7 @@ import dev.baton.tools.json.JsonReader;
 import dev.baton.tools.traffic.Arrivals;
 import dev.baton.tools.traffic.Endpoint;
 import dev.baton.tools.traffic.Flow;
+import dev.baton.tools.traffic.FramePort;
 import dev.baton.tools.traffic.Station;
 import dev.baton.tools.traffic.VirtioNic;
 import java.nio.file.Files;
@@ -123,6 +124,42 @@ class RunTest {
         }
     }
 
+    @Test
+    void aNullPortDropsWhatAGuestSendsAndSendsWhatItCanTake() throws Exception {
+        Path control = folder.resolve("control.sock");
+        Path socket = folder.resolve("vm0.sock");
+        try (BatonProcess baton = BatonProcess.start("run", "--port", "vhost-user:vm0,path=" + socket,
+                "--port", "null:n0,send=128", "--wire", "vm0=n0", "--control", control.toString()).awaitReady();
+                VirtioNic nic = VirtioNic.connect(socket, 1)) {
+            assertThat(baton.out()).contains("port = null:n0,queues=1,send=128");
+            FramePort port = nic.ports().getFirst();
+            long[] received = new long[2];
+            int sent = 0;
+            while (sent < 1_000 || received[0] < 10_000) {
+                if (sent < 1_000 && port.reserve() != 0 && port.commit(60, false)) {
+                    sent++;
+                }
+                port.flush();
+                port.receive((address, lengthBytes) -> {
+                    received[0]++;
+                    received[1] += lengthBytes;
+                }, 64);
+            }
+            assertThat(received[1]).isEqualTo(128 * received[0]);
+            try (BatonProcess stat = BatonProcess.start("stat", "--json", "--control", control.toString())) {
+                assertThat(stat.status()).isZero();
+                Object document = JsonReader.parse(stat.out());
+                assertThat(frames(document, "n0", "tx")).isEqualTo(1_000);
+                assertThat(JsonReader.number(document, "ports", "n0", "tx", "bytes").longValue()).isEqualTo(60_000);
+                assertThat(frames(document, "vm0", "tx")).isGreaterThanOrEqualTo(received[0])
+                        .isEqualTo(frames(document, "n0", "rx"));
+                assertThat(JsonReader.text(document, "ports", "n0", "state"))
+                        .isEqualTo("drops, and sends frames of 128 bytes");
+            }
+            assertThat(baton.end(PidFd.SIGTERM)).isZero();
+        }
+    }
+
     private static long frames(@Nullable Object document, String port, String direction) {
         return JsonReader.number(document, "ports", port, direction, "frames").longValue();
     }
@@ -193,6 +230,10 @@ class RunTest {
     @Test
     void aRefusedOptionIsStatusTwo() throws Exception {
         assertRefused(2, "--port x: a port is vhost-user:NAME", "run", "--port", "x");
+        assertRefused(2, "--port null:n,send=1: 'send' is off or the bytes of a frame, 60 to 9014, not '1'", "run",
+                "--port", "null:n,send=1");
+        assertRefused(2, "--wire n=m: a null port can be wired to a vhost-user port alone", "run", "--port", "null:n",
+                "--port", "null:m", "--wire", "n=m");
         assertRefused(2, "there is nothing to run: give at least one --port", "run");
         assertRefused(2, "Unknown option: '--speed'", "run", "--speed");
         assertRefused(2, "Missing required option: '--control=PATH'", "stat");

@@ -256,6 +256,14 @@ public final class PackedVirtqueue implements Virtqueue {
     }
 
     @Override
+    public void use(ChainBurst chains, int from, int count, int writtenBytes) {
+        int[] heads = chains.heads;
+        for (int i = from; i < from + count; i++) {
+            use(heads[i], writtenBytes);
+        }
+    }
+
+    @Override
     public void use(ChainBurst chains, int from, int count, ChainBurst frames, int firstFrame) {
         int[] heads = chains.heads;
         int[] lengths = frames.lengths;

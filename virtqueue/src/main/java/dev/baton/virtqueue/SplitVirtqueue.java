@@ -218,12 +218,19 @@ public final class SplitVirtqueue implements Virtqueue {
         if (inOrder && count > 0) {
             RawMemory.putLong(usedRing + ((long) (usedIdx & slotMask) << 3), heads[from + count - 1] & 0xFFFFL);
             advance(count);
-            return;
+        } else {
+            use(chains, from, count, 0);
         }
+    }
+
+    @Override
+    public void use(ChainBurst chains, int from, int count, int writtenBytes) {
+        int[] heads = chains.heads;
+        long written = (long) writtenBytes << 32;
         int used = usedIdx;
         long ring = usedRing;
         for (int i = from; i < from + count; i++) {
-            RawMemory.putLong(ring + ((long) (used & slotMask) << 3), heads[i] & 0xFFFFL);
+            RawMemory.putLong(ring + ((long) (used & slotMask) << 3), (heads[i] & 0xFFFFL) | written);
             used++;
         }
         advance(count);

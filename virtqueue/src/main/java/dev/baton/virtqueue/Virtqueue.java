@@ -83,6 +83,9 @@ public sealed interface Virtqueue permits SplitVirtqueue, PackedVirtqueue {
     /** Consumes the next {@code count} fetched chains, which were read: those of a burst from {@code from} on. */
     void use(ChainBurst chains, int from, int count);
 
+    /** Consumes the next {@code count} fetched chains, each of which was written {@code writtenBytes} bytes. */
+    void use(ChainBurst chains, int from, int count, int writtenBytes);
+
     /**
      * Consumes the next {@code count} fetched chains, each of which was written as many bytes as a chain of another
      * burst has: the first as {@code firstFrame}, the next as the one after it.

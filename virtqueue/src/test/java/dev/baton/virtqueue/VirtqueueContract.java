@@ -195,6 +195,24 @@ abstract class VirtqueueContract {
     }
 
     @Test
+    void chainsAreUsedTogetherWithOneLength() {
+        open(8, BASIC, 65533, false);
+        int[] rooms = new int[5];
+        for (int i = 0; i < 5; i++) {
+            rooms[i] = addWritable(buffer(64, i), 64);
+        }
+        driver().publish();
+        assertThat(device().fetchWritable(burst, 5)).isEqualTo(5);
+        device().use(burst, 0, 1, 20);
+        device().use(burst, 1, 4, 40);
+        device().publish();
+        for (int i = 0; i < 5; i++) {
+            assertThat(driver().pollUsed()).isEqualTo(rooms[i]);
+            assertThat(driver().usedBytes()).isEqualTo(i == 0 ? 20 : 40);
+        }
+    }
+
+    @Test
     void aBurstTellsHowManyChainsFromTheFirstOnAreOneSegment() {
         open(8, BASIC, 0, false);
         addReadable(buffer(20, 1), 20);

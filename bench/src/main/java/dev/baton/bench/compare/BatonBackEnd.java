@@ -18,12 +18,12 @@ final class BatonBackEnd implements BackEnd {
 
     private final Program program;
     private final Path control;
-    private final String tap;
+    private final String far;
 
-    private BatonBackEnd(Program program, Path control, String tap) {
+    private BatonBackEnd(Program program, Path control, String far) {
         this.program = program;
         this.control = control;
-        this.tap = tap;
+        this.far = far;
     }
 
     /**
@@ -42,7 +42,10 @@ final class BatonBackEnd implements BackEnd {
         if (scene.tap()) {
             command.addAll(List.of("--port", "tap:" + name + ",netns=" + bench.namespacePath()));
         }
-        command.addAll(List.of("--wire", "vm0=" + (scene.tap() ? name : "vm1")));
+        if (scene.alone()) {
+            command.addAll(List.of("--port", "null:" + name + (scene.sent() ? ",send=" + scene.frameBytes() : "")));
+        }
+        command.addAll(List.of("--wire", "vm0=" + (scene.tap() || scene.alone() ? name : "vm1")));
         Program program = bench.start(name, cpu, command);
         try {
             program.await(READY, 0, 120);
@@ -67,8 +70,8 @@ final class BatonBackEnd implements BackEnd {
 
     /** By its own count: of frames that are to be cut again the kernel counts one. */
     @Override
-    public long toTap() {
-        return Objects.requireNonNull(counters().ports().get(tap)).tx().frames();
+    public long taken() {
+        return Objects.requireNonNull(counters().ports().get(far)).tx().frames();
     }
 
     private CountersSnapshot counters() {

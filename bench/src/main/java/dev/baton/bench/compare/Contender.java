@@ -26,7 +26,7 @@ final class Contender implements AutoCloseable {
         this.backEnd = backEnd;
         this.client = client;
         this.sender = sender;
-        this.frames = scene.tap() && !scene.fromTap() ? backEnd::toTap : client::received;
+        this.frames = (scene.tap() && !scene.fromTap()) || scene.dropped() ? backEnd::taken : client::received;
     }
 
     /** Baton, of the checkout that this launcher belongs to. */

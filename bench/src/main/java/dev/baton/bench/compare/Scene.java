@@ -19,7 +19,11 @@ enum Scene {
     FLOW_TO_TAP_64(1, true, 64, "start", Scene.REPLAY, "one port to a TAP, the client sends a UDP flow"),
     FLOW_TO_TAP_1514(1, true, 1514, "start", Scene.REPLAY, "one port to a TAP, the client sends a UDP flow"),
     /** The other way: a packet socket sends into the interface, on the client's CPU. */
-    FROM_TAP_64(1, true, 64, "start", Scene.RECEIVE, "a TAP to one port, a packet socket sends all it can");
+    FROM_TAP_64(1, true, 64, "start", Scene.RECEIVE, "a TAP to one port, a packet socket sends all it can"),
+    /** One port and nothing behind it: the client sends all it can, the back end drops it. */
+    DROP_64(1, false, 64, "start", "txonly", "one port, the client sends all it can, the back end drops it"),
+    /** The other way: the client drops. */
+    SEND_64(1, false, 64, "start", Scene.RECEIVE, "one port, the back end sends all it can, the client drops it");
 
     /** The client forwards from a file to its port. */
     private static final String REPLAY = "io";
@@ -69,7 +73,22 @@ enum Scene {
 
     /** Whether the frames come from the TAP. */
     boolean fromTap() {
-        return clientMode.equals(RECEIVE);
+        return tap && clientMode.equals(RECEIVE);
+    }
+
+    /** Whether the back end drops all that the client sends. */
+    boolean dropped() {
+        return alone() && !sent();
+    }
+
+    /** Whether the back end makes the frames. */
+    boolean sent() {
+        return alone() && clientMode.equals(RECEIVE);
+    }
+
+    /** Whether the client's port is the only one. */
+    boolean alone() {
+        return clientPorts == 1 && !tap;
     }
 
     /** Whether a TAP is at the other end. */

@@ -7,11 +7,11 @@ import java.util.function.LongSupplier;
 /** DPDK's vhost, and its TAP driver, between which testpmd forwards. */
 final class TestpmdBackEnd implements BackEnd {
     private final Testpmd testpmd;
-    private final LongSupplier toTap;
+    private final LongSupplier taken;
 
-    private TestpmdBackEnd(Testpmd testpmd, LongSupplier toTap) {
+    private TestpmdBackEnd(Testpmd testpmd, LongSupplier taken) {
         this.testpmd = testpmd;
-        this.toTap = toTap;
+        this.taken = taken;
     }
 
     static TestpmdBackEnd start(String name, Bench bench, Scene scene, int cpu) {
@@ -22,8 +22,10 @@ final class TestpmdBackEnd implements BackEnd {
         if (scene.tap()) {
             vdevs.add("net_tap0,iface=" + name);
         }
-        return new TestpmdBackEnd(Testpmd.start(bench, scene.tap() ? bench.insideNamespace() : List.of(), name, cpu,
-            Testpmd.SHARED, vdevs, List.of("--forward-mode=io")), () -> bench.received(name));
+        String mode = scene.dropped() ? "rxonly" : scene.sent() ? "txonly" : "io";
+        Testpmd testpmd = Testpmd.start(bench, scene.tap() ? bench.insideNamespace() : List.of(), name, cpu,
+            Testpmd.SHARED, vdevs, List.of("--forward-mode=" + mode, "--txpkts=" + scene.frameBytes()));
+        return new TestpmdBackEnd(testpmd, scene.tap() ? () -> bench.received(name) : testpmd::received);
     }
 
     @Override
@@ -37,8 +39,8 @@ final class TestpmdBackEnd implements BackEnd {
     }
 
     @Override
-    public long toTap() {
-        return toTap.getAsLong();
+    public long taken() {
+        return taken.getAsLong();
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.baton.tools.options;
 
+import dev.baton.datapath.NullPortConfig;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -49,7 +50,8 @@ final class PortParser {
             case "vhost-user" -> Syntax.VHOST_USER;
             case "tap" -> Syntax.TAP;
             case "loopback" -> Syntax.LOOPBACK;
-            default -> throw refuse("unknown kind of port '" + kind + "', it is vhost-user, tap or loopback");
+            case "null" -> Syntax.NULL;
+            default -> throw refuse("unknown kind of port '" + kind + "', it is vhost-user, tap, loopback or null");
         };
         if (!NAME.matcher(name).matches()) {
             throw refuse("'" + name + "' is no name for a port: use 1 to 63 letters, digits, dots, dashes and"
@@ -61,6 +63,7 @@ final class PortParser {
         PortSpec spec = switch (kind) {
             case "tap" -> tap(name);
             case "loopback" -> new PortSpec.Loopback(name, queues(MAX_TAP_QUEUES));
+            case "null" -> new PortSpec.Null(name, queues(MAX_VHOST_USER_QUEUES), send());
             default -> vhostUser(name);
         };
         if (!keys.isEmpty()) {
@@ -124,6 +127,20 @@ final class PortParser {
             throw refuse("'queues' is a number from 1 to " + max + ", not '" + value + "'");
         }
         return number;
+    }
+
+    /** The length of the frames that a port sends, 0 for none. */
+    private int send() {
+        String value = keys.containsKey("send") ? keys.remove("send") : "off";
+        if ("off".equals(value)) {
+            return 0;
+        }
+        int bytes = Numbers.parse(value);
+        if (bytes < NullPortConfig.MIN_FRAME_BYTES || bytes > NullPortConfig.MAX_FRAME_BYTES) {
+            throw refuse("'send' is off or the bytes of a frame, " + NullPortConfig.MIN_FRAME_BYTES + " to "
+                    + NullPortConfig.MAX_FRAME_BYTES + ", not '" + value + "'");
+        }
+        return bytes;
     }
 
     private UsageException refuse(String why) {

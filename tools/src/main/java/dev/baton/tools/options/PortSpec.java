@@ -72,6 +72,20 @@ public sealed interface PortSpec {
         }
     }
 
+    /**
+     * A port that counts and drops every frame, and sends frames if it is told to.
+     *
+     * @param name       the name of the port
+     * @param queuePairs how many queue pairs it has
+     * @param frameBytes the length of the frames that it sends, 0 for none
+     */
+    record Null(String name, int queuePairs, int frameBytes) implements PortSpec {
+        @Override
+        public String describe() {
+            return "null:" + name + ",queues=" + queuePairs + ",send=" + (frameBytes == 0 ? "off" : frameBytes);
+        }
+    }
+
     private static String onOff(boolean value) {
         return value ? "on" : "off";
     }

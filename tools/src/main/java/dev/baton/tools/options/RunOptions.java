@@ -134,10 +134,20 @@ public record RunOptions(List<PortSpec> ports, List<WireSpec> wires, @Nullable P
                                 + String.join(", ", ports.keySet()));
                     }
                 }
+                refuseNullWithoutGuest(wire, line);
             });
             refuseSharedPaths();
             return new RunOptions(List.copyOf(ports.values()), List.copyOf(wires.keySet()), control, cpus, busy,
                     transfer);
+        }
+
+        private void refuseNullWithoutGuest(WireSpec wire, OptionLine line) {
+            PortSpec a = ports.get(wire.a());
+            PortSpec b = ports.get(wire.b());
+            if ((a instanceof PortSpec.Null && !(b instanceof PortSpec.VhostUser))
+                    || (b instanceof PortSpec.Null && !(a instanceof PortSpec.VhostUser))) {
+                throw line.refuse("a null port can be wired to a vhost-user port alone");
+            }
         }
 
         private void refuseSharedPaths() {
@@ -151,6 +161,7 @@ public record RunOptions(List<PortSpec> ports, List<WireSpec> wires, @Nullable P
                     case PortSpec.Tap it when it.netns() == null -> "interface " + it.ifname();
                     case PortSpec.Tap it -> "interface " + it.ifname() + " in " + it.netns();
                     case PortSpec.Loopback it -> "loopback " + it.name();
+                    case PortSpec.Null it -> "null " + it.name();
                 };
                 String other = users.put(what, "the port '" + port.name() + "'");
                 OptionLine line = portLines.get(port.name());

@@ -13,8 +13,11 @@ public final class Syntax {
     /** A port that gives every frame back. */
     public static final String LOOPBACK = "loopback:NAME[,queues=N]";
 
+    /** A port that counts and drops every frame, and sends frames if it is told to. */
+    public static final String NULL = "null:NAME[,queues=N][,send=BYTES|off]";
+
     /** A port of any kind. */
-    public static final String PORT = VHOST_USER + " or " + TAP + " or " + LOOPBACK;
+    public static final String PORT = VHOST_USER + " or " + TAP + " or " + LOOPBACK + " or " + NULL;
 
     /** A wire. */
     public static final String WIRE = "A=B, the names of two ports";

@@ -21,12 +21,12 @@ class RunOptionsTest {
     void everyOptionIsTaken() {
         RunOptions options = cli(
                 "--port vhost-user:vm0,path=/run/vm0.sock,mode=client,queues=2,offloads=off,backend-transfer=off",
-                "--port loopback:mirror,queues=3",
+                "--port loopback:mirror,queues=3", "--port null:sink,queues=4,send=1514",
                 "--port tap:uplink,ifname=tap0,queues=2,netns=blue,persistent=on,coalesce=off", "--wire vm0=uplink",
                 "--control /run/baton.sock", "--cpus 0,2-3", "--idle busy", "--backend-transfer off", "--profile 0.1");
         assertThat(options).isEqualTo(new RunOptions(
                 List.of(new PortSpec.VhostUser("vm0", Path.of("/run/vm0.sock"), false, 2, false, false),
-                        new PortSpec.Loopback("mirror", 3),
+                        new PortSpec.Loopback("mirror", 3), new PortSpec.Null("sink", 4, 1514),
                         new PortSpec.Tap("uplink", "tap0", 2, "blue", true, false)),
                 List.of(new WireSpec("vm0", "uplink")), Path.of("/run/baton.sock"), List.of(0, 2, 3), true,
                 new TransferOptions(false, true)));
@@ -44,7 +44,7 @@ class RunOptionsTest {
     void theEffectiveConfigurationIsAConfigurationFile() {
         RunOptions options = cli(VM + ",queues=4,backend-transfer=on", TAP + ",netns=/run/netns/blue",
                 "--wire tap0=vm0", "--cpus 1", "--idle busy", "--control /run/c.sock", "--backend-transfer off",
-                "--profile 0.1", "--port loopback:mirror");
+                "--profile 0.1", "--port loopback:mirror", "--port null:sink", "--port null:source,send=60");
         assertThat(RunOptions.of(ConfigFile.parse("f", options.describe()), List.of())).isEqualTo(options);
     }
 
@@ -66,7 +66,7 @@ class RunOptionsTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '"', value = {
         "vm0                               | a port is vhost-user:NAME",
-        "vhos:vm0,path=/a                  | unknown kind of port 'vhos', it is vhost-user, tap or loopback",
+        "vhos:vm0,path=/a                  | unknown kind of port 'vhos', it is vhost-user, tap, loopback or null",
         "tap:                              | '' is no name for a port",
         "tap:-x                            | '-x' is no name for a port",
         "tap:a b                           | 'a b' is no name for a port",
@@ -86,6 +86,14 @@ class RunOptionsTest {
         "tap:t0,backend-transfer=on        | unknown key 'backend-transfer', a port of this kind is tap:NAME",
         "loopback:l0,queues=257            | 'queues' is a number from 1 to 256, not '257'",
         "loopback:l0,path=/a               | unknown key 'path', a port of this kind is loopback:NAME",
+        "null:n0,queues=129                | 'queues' is a number from 1 to 128, not '129'",
+        "null:n0,path=/a                   | unknown key 'path', a port of this kind is null:NAME",
+        "null:n0,send=9014                 | ok",
+        "null:n0,send=9015                 | 'send' is off or the bytes of a frame, 60 to 9014, not '9015'",
+        "null:n0,send=59                   | 'send' is off or the bytes of a frame, 60 to 9014, not '59'",
+        "null:n0,send=0                    | 'send' is off or the bytes of a frame, 60 to 9014, not '0'",
+        "null:n0,send=on                   | 'send' is off or the bytes of a frame, 60 to 9014, not 'on'",
+        "null:n0,send=                     | 'send' is off or the bytes of a frame, 60 to 9014, not ''",
         "tap:t0,queues=257                 | 'queues' is a number from 1 to 256, not '257'",
         "tap:t0,path=/a                    | unknown key 'path', a port of this kind is tap:NAME",
         "tap:t0,persistent=yes             | 'persistent' is off or on, not 'yes'",
@@ -118,6 +126,15 @@ class RunOptionsTest {
     void aWireIsChecked(String wire, String expected) {
         assertThatThrownBy(() -> cli(VM, TAP, "--wire " + wire)).isInstanceOf(UsageException.class)
                 .hasMessageStartingWith("--wire " + wire + ": ").hasMessageContaining(expected);
+    }
+
+    @Test
+    void aNullPortIsWiredToAGuest() {
+        assertThat(cli(VM, "--port null:n0", "--wire n0=vm0").wires()).hasSize(1);
+        String sentence = "a null port can be wired to a vhost-user port alone";
+        assertRefused("--wire n0=tap0: " + sentence, TAP, "--port null:n0", "--wire n0=tap0");
+        assertRefused("--wire loop=n0: " + sentence, "--port loopback:loop", "--port null:n0", "--wire loop=n0");
+        assertRefused("--wire n0=n1: " + sentence, "--port null:n0", "--port null:n1,send=64", "--wire n0=n1");
     }
 
     @Test
