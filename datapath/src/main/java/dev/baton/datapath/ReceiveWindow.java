@@ -122,7 +122,7 @@ final class ReceiveWindow {
         return chains.firstSegment(chain - 1) + chains.segmentCount(chain - 1) - segment();
     }
 
-    /** Completes a frame of {@code frameBytes} that fills the next chains; returns how many they were. */
+    /** Completes a frame of {@code frameBytes}, header included, that fills the next chains; returns their number. */
     int use(Virtqueue queue, long frameBytes) {
         int first = next;
         int firstSegment = segment();
@@ -135,7 +135,9 @@ final class ReceiveWindow {
             left -= written;
             next++;
         } while (left > 0);
-        setNumBuffers(firstSegment, next - first);
+        if (end.legacy() == null) {
+            setNumBuffers(firstSegment, next - first);
+        }
         return next - first;
     }
 

@@ -9,7 +9,6 @@ import dev.baton.vhostuser.RingLayout;
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.GuestMemory;
 import dev.baton.virtqueue.QueueState;
-import dev.baton.virtqueue.VirtioNetHeader;
 import dev.baton.virtqueue.Virtqueue;
 import java.util.List;
 import java.util.Objects;
@@ -22,7 +21,8 @@ import org.jspecify.annotations.Nullable;
 final class VhostUserDevice implements BackendDevice {
     /** IN_ORDER costs nothing here: every transfer uses chains as they come, and makes the others wait behind one. */
     private static final long BASE_FEATURES = Features.VERSION_1 | Features.INDIRECT_DESC | Features.EVENT_IDX
-        | Features.RING_PACKED | Features.IN_ORDER | Features.MRG_RXBUF | Features.MTU | Features.GUEST_ANNOUNCE;
+        | Features.RING_PACKED | Features.IN_ORDER | Features.ANY_LAYOUT | Features.MRG_RXBUF | Features.MTU
+        | Features.GUEST_ANNOUNCE;
 
     private final VhostUserPort port;
     private final VhostUserPortConfig config;
@@ -114,10 +114,6 @@ final class VhostUserDevice implements BackendDevice {
 
     @Override
     public void startRing(int index, Ring ring) {
-        if (VirtioNetHeader.length(ring.features()) != VirtioNetHeader.LENGTH) {
-            throw new DatapathException("a legacy guest without mergeable buffers: its virtio-net header has "
-                + "10 bytes, Baton's has 12");
-        }
         Virtqueue queue = Virtqueue.of(ring.layout(), ring.memory(), ring.features(), ring.state());
         Running started = new Running(queue, ring);
         running[index] = started;
