@@ -19,7 +19,12 @@ import org.jspecify.annotations.Nullable;
  * transmitq, our rx (virtio 1.2, 5.1.2).
  */
 final class VhostUserDevice implements BackendDevice {
-    /** IN_ORDER costs nothing here: every transfer uses chains as they come, and makes the others wait behind one. */
+    /**
+     * IN_ORDER costs nothing here: every transfer uses chains as they come, and makes the others wait behind one.
+     * Not RING_RESET, although a ring can be stopped (GET_VRING_BASE) and started again in another size while the
+     * others run: QEMU 7.2 to 10.0 lets the guest have the bit and does not tell a vhost-user back-end of the reset,
+     * which then goes on in memory that the guest uses for something else.
+     */
     private static final long BASE_FEATURES = Features.VERSION_1 | Features.INDIRECT_DESC | Features.EVENT_IDX
         | Features.RING_PACKED | Features.IN_ORDER | Features.ANY_LAYOUT | Features.MRG_RXBUF | Features.MTU
         | Features.GUEST_ANNOUNCE;

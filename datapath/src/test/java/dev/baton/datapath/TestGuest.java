@@ -94,6 +94,25 @@ final class TestGuest implements AutoCloseable {
         }
     }
 
+    /** Stops one ring and starts it in another size; it stays as enabled as it was. What is in it is gone. */
+    void resetRing(int index, int size) throws ProtocolException {
+        frontEnd.stopRing(index);
+        rings.get(index).close();
+        for (long slot : slotOfHead.get(index)) {
+            if (slot != 0 && !freeSlots.get(index).contains(slot)) {
+                freeSlots.get(index).add(slot);
+            }
+        }
+        FrontEndRing ring = FrontEndRing.create(RingFormat.of(features), index, size, memory);
+        rings.set(index, ring);
+        drivers.set(index, VirtqueueDriver.of(ring.layout(), features));
+        slotOfHead.set(index, new long[size]);
+        if (index % 2 == 0) {
+            refill(index);
+        }
+        frontEnd.startRing(ring);
+    }
+
     static TestGuest connect(Path socket, Shape shape) throws ProtocolException {
         return new TestGuest(FrontEnd.connect(socket, PATIENCE), shape);
     }
