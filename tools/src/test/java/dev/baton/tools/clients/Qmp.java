@@ -8,7 +8,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
-/** QEMU's machine protocol, as far as the tests speak it: commands without arguments. */
+/** QEMU's machine protocol, as far as the tests speak it. */
 final class Qmp {
     private Qmp() {
     }
@@ -20,20 +20,26 @@ final class Qmp {
      * @param command such as {@code stop}
      */
     static void execute(Path socket, String command) {
+        execute(socket, command, "{}");
+    }
+
+    /** The same with arguments, a JSON object. */
+    static void execute(Path socket, String command, String arguments) {
         try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
             channel.connect(UnixDomainSocketAddress.of(socket));
             answer(channel, "QMP");
-            send(channel, "qmp_capabilities");
+            send(channel, "qmp_capabilities", "{}");
             answer(channel, "return");
-            send(channel, command);
+            send(channel, command, arguments);
             answer(channel, "return");
         } catch (IOException e) {
             throw new AssertionError("QMP " + command + ": " + e.getMessage(), e);
         }
     }
 
-    private static void send(SocketChannel channel, String command) throws IOException {
-        channel.write(ByteBuffer.wrap(("{\"execute\":\"" + command + "\"}\n").getBytes(StandardCharsets.UTF_8)));
+    private static void send(SocketChannel channel, String command, String arguments) throws IOException {
+        String line = "{\"execute\":\"" + command + "\",\"arguments\":" + arguments + "}\n";
+        channel.write(ByteBuffer.wrap(line.getBytes(StandardCharsets.UTF_8)));
     }
 
     /** Reads lines, events among them, up to the one with this key. */
