@@ -25,30 +25,33 @@ class FrameSizeTest {
         MERGEABLE_128(Features.MRG_RXBUF, 1024, 128),
         MERGEABLE_2K(Features.MRG_RXBUF, 256, 2048),
         MERGEABLE_64K(Features.MRG_RXBUF, 64, 65_568),
+        PACKED_128(Features.MRG_RXBUF | Features.RING_PACKED, 1024, 128),
         SINGLE_64K(0, 64, 65_568),
         LEGACY_64K(-1, 64, 65_568);
 
-        private final long mergeable;
+        /** Those beyond the usual; -1: a legacy guest's. */
+        private final long features;
         private final int size;
         private final int bytes;
 
-        Buffers(long mergeable, int size, int bytes) {
-            this.mergeable = mergeable;
+        Buffers(long features, int size, int bytes) {
+            this.features = features;
             this.size = size;
             this.bytes = bytes;
         }
 
         TestGuest.Shape shape() {
-            long features = mergeable < 0 ? TestGuest.LEGACY_FEATURES
-                : Features.VERSION_1 | Features.EVENT_IDX | mergeable;
-            return TestGuest.Shape.of(features | Features.MTU).withBuffers(size, bytes, 65_568);
+            long wanted = features < 0 ? TestGuest.LEGACY_FEATURES
+                : Features.VERSION_1 | Features.EVENT_IDX | features;
+            return TestGuest.Shape.of(wanted | Features.MTU).withBuffers(size, bytes, 65_568);
         }
     }
 
     @ParameterizedTest
     @CsvSource({"DIRECT,MERGEABLE_128", "DIRECT,MERGEABLE_2K", "DIRECT,MERGEABLE_64K", "DIRECT,SINGLE_64K",
-        "DIRECT,LEGACY_64K", "BRIDGED,MERGEABLE_128", "BRIDGED,MERGEABLE_2K", "BRIDGED,MERGEABLE_64K",
-        "BRIDGED,SINGLE_64K", "BRIDGED,LEGACY_64K", "RELAYED,MERGEABLE_2K"})
+        "DIRECT,PACKED_128", "DIRECT,LEGACY_64K", "BRIDGED,MERGEABLE_128", "BRIDGED,MERGEABLE_2K",
+        "BRIDGED,MERGEABLE_64K", "BRIDGED,SINGLE_64K", "BRIDGED,PACKED_128", "BRIDGED,LEGACY_64K",
+        "RELAYED,MERGEABLE_2K"})
     void framesOfEveryLengthArriveWhole(GuestRoute.Way way, Buffers buffers) throws ProtocolException {
         int longest = way == GuestRoute.Way.DIRECT ? LONGEST : 14 + TAP_MTU;
         Random random = new Random(6);

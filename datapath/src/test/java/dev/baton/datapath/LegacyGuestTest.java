@@ -31,6 +31,8 @@ class LegacyGuestTest {
     enum Kind {
         /** As guests are today. */
         MODERN(TestGuest.FEATURES, 12),
+        /** With packed virtqueues. */
+        PACKED(TestGuest.PACKED, 12),
         /** One that has no mergeable buffers. */
         MODERN_LITTLE(Features.VERSION_1 | Features.EVENT_IDX, 12),
         /** Header and frame in one descriptor. */
@@ -55,7 +57,8 @@ class LegacyGuestTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"DIRECT,LEGACY,MODERN", "DIRECT,LEGACY,MODERN_LITTLE", "DIRECT,LEGACY,LEGACY",
+    @CsvSource({"DIRECT,LEGACY,MODERN", "DIRECT,LEGACY,MODERN_LITTLE", "DIRECT,LEGACY,PACKED",
+        "DIRECT,LEGACY,LEGACY",
         "DIRECT,LEGACY_STRICT,MODERN", "DIRECT,LEGACY_STRICT,LEGACY", "DIRECT,LEGACY_STRICT,LEGACY_STRICT",
         "BRIDGED,LEGACY,MODERN", "BRIDGED,LEGACY_STRICT,LEGACY"})
     void framesArriveByteForByteBothWays(GuestRoute.Way way, Kind first, Kind second) throws ProtocolException {
