@@ -3,6 +3,7 @@ package dev.baton.datapath;
 import dev.baton.ffi.EventFd;
 import dev.baton.ffi.Mapping;
 import dev.baton.ffi.RawMemory;
+import dev.baton.tap.TapDevice;
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.GuestMemory;
 import dev.baton.virtqueue.MemoryRegion;
@@ -26,8 +27,8 @@ import java.util.List;
  * </pre>
  */
 public final class MemoryDriver implements AutoCloseable {
-    /** The longest frame that {@link #send} takes, Ethernet header included. */
-    public static final int MAX_FRAME_BYTES = 65_535;
+    /** The longest frame that {@link #send} takes: Ethernet header with two VLAN tags, 65535 bytes of IP. */
+    public static final int MAX_FRAME_BYTES = TapDevice.MAX_FRAME_BYTES - VirtioNetHeader.LENGTH;
 
     private static final int SLOT_BYTES = 2048;
     private static final int MAX_SLOTS = (MAX_FRAME_BYTES + VirtioNetHeader.LENGTH) / SLOT_BYTES + 1;

@@ -10,6 +10,8 @@ import java.nio.ByteBuffer;
  * What a null port sends: one UDP datagram of zeros from 198.51.100.1 to 192.0.2.1 (RFC 5737), from and to the port of
  * the discard service (RFC 863), off-heap, as it goes into a guest's buffer.
  *
+ * <p>It is there twice, the second time with the virtio-net header of a legacy guest, which has 10 bytes.
+ *
  * <pre>
  *   0            12         26      46     54
  *   | virtio-net | Ethernet | IPv4  | UDP  | zeros ... |
@@ -39,11 +41,13 @@ final class NullFrame implements AutoCloseable {
      */
     NullFrame(int frameBytes) {
         lengthBytes = frameBytes == 0 ? 0 : VirtioNetHeader.LENGTH + frameBytes;
-        memory = Mapping.anonymous(Math.max(lengthBytes, VirtioNetHeader.LENGTH));
+        memory = Mapping.anonymous(2L * Math.max(lengthBytes, VirtioNetHeader.LENGTH));
         if (frameBytes != 0) {
             RawMemory.copyFromArray(datagram(), 0, memory.address(), UDP_CHECKSUM + 2);
             VirtioNetHeader.plain(memory.address());
             fillInChecksums();
+            RawMemory.copy(memory.address() + VirtioNetHeader.LENGTH,
+                memory.address() + lengthBytes + VirtioNetHeader.LEGACY_LENGTH, frameBytes);
         }
     }
 
@@ -69,14 +73,14 @@ final class NullFrame implements AutoCloseable {
         return (short) ~InternetChecksum.fold(sum);
     }
 
-    /** Where its virtio-net header begins. */
-    long address() {
-        return memory.address();
+    /** Where its virtio-net header of so many bytes begins. */
+    long address(int headerBytes) {
+        return headerBytes == VirtioNetHeader.LENGTH ? memory.address() : memory.address() + lengthBytes;
     }
 
-    /** Its bytes, the virtio-net header included; 0: there is no frame. */
-    int lengthBytes() {
-        return lengthBytes;
+    /** Its bytes, a virtio-net header of so many included; 0: there is no frame. */
+    int lengthBytes(int headerBytes) {
+        return lengthBytes == 0 ? 0 : lengthBytes - VirtioNetHeader.LENGTH + headerBytes;
     }
 
     @Override

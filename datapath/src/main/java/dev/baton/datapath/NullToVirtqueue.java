@@ -2,7 +2,6 @@ package dev.baton.datapath;
 
 import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.ChainBurst;
-import dev.baton.virtqueue.VirtioNetHeader;
 import dev.baton.virtqueue.Virtqueue;
 import java.util.List;
 
@@ -33,9 +32,10 @@ final class NullToVirtqueue implements Transfer {
     private final QueueCounters sourceCounters;
     private final VirtqueueEnd target;
     private final ReceiveWindow window;
-    private final long frame;
-    /** With the virtio-net header; 0: there is nothing to send. */
-    private final int lengthBytes;
+    private final NullFrame source;
+    /** Address and length of the frame, with the virtio-net header that the present guest has. */
+    private long frame;
+    private int lengthBytes;
     private final long[] places = new long[MAX_BURST];
     private long refusedGeneration = NEVER;
     private boolean starved;
@@ -47,8 +47,7 @@ final class NullToVirtqueue implements Transfer {
      * @param frame outlives the transfer
      */
     NullToVirtqueue(NullFrame frame, QueueCounters sourceCounters, VirtqueueEnd target) {
-        this.frame = frame.address();
-        this.lengthBytes = frame.lengthBytes();
+        this.source = frame;
         this.sourceCounters = sourceCounters;
         this.target = target;
         this.window = target.window();
@@ -57,9 +56,12 @@ final class NullToVirtqueue implements Transfer {
     @Override
     public int doBurst(ChainBurst scratch) {
         Virtqueue queue = target.queue();
+        int headerBytes = target.headerBytes();
+        lengthBytes = source.lengthBytes(headerBytes);
         if (lengthBytes == 0 || queue == null || !target.enabled()) {
             return 0;
         }
+        frame = source.address(headerBytes);
         if (starved && System.nanoTime() - starvedNs < REST_NS) {
             return 0;
         }
@@ -68,7 +70,7 @@ final class NullToVirtqueue implements Transfer {
             starvedNs = System.nanoTime();
         }
         if (sent > 0) {
-            long bytes = (long) sent * (lengthBytes - VirtioNetHeader.LENGTH);
+            long bytes = (long) sent * (lengthBytes - headerBytes);
             sourceCounters.received(sent, bytes);
             target.counters().transmitted(sent, bytes);
             target.publish(queue);
@@ -142,7 +144,7 @@ final class NullToVirtqueue implements Transfer {
     private void refuse() {
         if (refusedGeneration != target.generation()) {
             refusedGeneration = target.generation();
-            sourceCounters.received(1, lengthBytes - VirtioNetHeader.LENGTH);
+            sourceCounters.received(1, lengthBytes - target.headerBytes());
             target.counters().txDrop(DropReason.TOO_LONG, 1);
         }
     }
@@ -155,7 +157,7 @@ final class NullToVirtqueue implements Transfer {
     @Override
     public boolean armWakeups() {
         Virtqueue queue = target.queue();
-        return lengthBytes != 0 && queue != null && target.enabled() && (!starved || queue.enableNotifications());
+        return source.lengthBytes(target.headerBytes()) != 0 && queue != null && target.enabled() && (!starved || queue.enableNotifications());
     }
 
     @Override

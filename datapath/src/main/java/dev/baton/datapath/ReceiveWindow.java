@@ -2,6 +2,7 @@ package dev.baton.datapath;
 
 import dev.baton.ffi.IovecArray;
 import dev.baton.ffi.RawMemory;
+import dev.baton.tap.TapQueue;
 import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.VirtioNetHeader;
 import dev.baton.virtqueue.Virtqueue;
@@ -21,10 +22,11 @@ import dev.baton.virtqueue.Virtqueue;
  * </pre>
  */
 final class ReceiveWindow {
-    private static final int MAX_CHAINS = 2 * Transfer.MAX_BURST;
-    private static final int MAX_SEGMENTS = 1024 + MAX_CHAINS;
+    /** As many as a call of the kernel fills: the longest frame in buffers of 128 bytes is 513. */
+    private static final int MAX_CHAINS = TapQueue.MAX_SEGMENTS;
+    private static final int MAX_SEGMENTS = ChainBurst.MAX_SEGMENTS_PER_CHAIN + MAX_CHAINS;
     /** Twice a burst in buffers of 2 KiB: a fetch seldom cuts a burst short. */
-    private static final long WINDOW_BYTES = MAX_CHAINS * 2048L;
+    private static final long WINDOW_BYTES = 2 * Transfer.MAX_BURST * 2048L;
 
     private final VirtqueueEnd end;
     private final ChainBurst chains = new ChainBurst(MAX_CHAINS, MAX_SEGMENTS);
@@ -132,7 +134,7 @@ final class ReceiveWindow {
         return chains.firstSegment(chain - 1) + chains.segmentCount(chain - 1) - segment();
     }
 
-    /** Completes a frame of {@code frameBytes} that fills the next chains; returns how many they were. */
+    /** Completes a frame of {@code frameBytes}, header included, that fills the next chains; returns their number. */
     int use(Virtqueue queue, long frameBytes) {
         int first = next;
         int firstSegment = segment();
@@ -145,7 +147,9 @@ final class ReceiveWindow {
             left -= written;
             next++;
         } while (left > 0);
-        setNumBuffers(firstSegment, next - first);
+        if (end.legacy() == null) {
+            setNumBuffers(firstSegment, next - first);
+        }
         return next - first;
     }
 

@@ -97,6 +97,10 @@ final class TapToVirtqueue implements Transfer {
 
     /** Reads one frame into the guest's buffers; returns its length with header, or not more than 0 without one. */
     private long readFrame(Virtqueue queue) {
+        LegacyFrames legacy = target.legacy();
+        if (legacy != null) {
+            return readLegacyFrame(queue, legacy);
+        }
         boolean mergeable = target.mergeable();
         long wanted = mergeable && largeFrames > 0 ? TapDevice.MAX_FRAME_BYTES : 1;
         if (!window.offer(queue, wanted)) {
@@ -121,12 +125,42 @@ final class TapToVirtqueue implements Transfer {
         return result;
     }
 
-    private void arrived(Virtqueue queue, long length, int first, int count) {
-        long offered = 0;
-        IovecArray segments = window.segments();
-        for (int i = 0; i < count; i++) {
-            offered += segments.length(first + i);
+    /** Such a guest has no mergeable buffers: the chain is as long as its frames get, or they are dropped. */
+    private long readLegacyFrame(Virtqueue queue, LegacyFrames legacy) {
+        if (!window.offer(queue, 1)) {
+            starved = true;
+            return 0;
         }
+        IovecArray segments = window.segments();
+        int first = window.segment();
+        int count = Math.min(LegacyFrames.MAX_READ_SEGMENTS, window.chainSegments());
+        legacy.receive(segments, first, count);
+        legacy.append(spill, StagingSlot.SPILL_BYTES);
+        long result = source.readv(legacy.list().address(), legacy.segments());
+        if (result <= 0) {
+            return result;
+        }
+        long length = result - LegacyFrames.MISSING_BYTES;
+        if (length <= bytes(segments, first, count)) {
+            legacy.received(segments, first);
+            window.use(queue, length);
+            deliveredOne(result);
+        } else {
+            target.counters().txDrop(DropReason.TOO_LONG, 1);
+        }
+        return result;
+    }
+
+    private static long bytes(IovecArray segments, int first, int count) {
+        long bytes = 0;
+        for (int i = first; i < first + count; i++) {
+            bytes += segments.length(i);
+        }
+        return bytes;
+    }
+
+    private void arrived(Virtqueue queue, long length, int first, int count) {
+        long offered = bytes(window.segments(), first, count);
         boolean small = length <= window.chainBytes();
         largeFrames = small ? Math.max(0, largeFrames - 1) : LARGE_FRAME_MEMORY;
         if (length <= offered) {
@@ -149,7 +183,8 @@ final class TapToVirtqueue implements Transfer {
     }
 
     private void deliverPending(Virtqueue queue) {
-        boolean fits = window.offer(queue, pendingBytes) && window.bytesLeft() >= pendingBytes;
+        // One that waited for a guest with mergeable buffers is no frame for the next one, which has none.
+        boolean fits = target.mergeable() && window.offer(queue, pendingBytes) && window.bytesLeft() >= pendingBytes;
         if (fits) {
             SegmentCopy.scatter(pendingAddress, window.segments(), window.segment(), pendingBytes);
             window.use(queue, pendingBytes);

@@ -262,5 +262,6 @@ public final class VhostUserPort extends VirtqueuePort {
             served.abandon();
         }
         socket.abandon();
+        releaseEnds();
     }
 }

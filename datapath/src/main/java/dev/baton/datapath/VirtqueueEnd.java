@@ -4,6 +4,7 @@ import dev.baton.ffi.EventFd;
 import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.QueueRecord;
+import dev.baton.virtqueue.VirtioNetHeader;
 import dev.baton.virtqueue.Virtqueue;
 import dev.baton.virtqueue.VirtqueueFault;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +26,8 @@ final class VirtqueueEnd {
     private long features;
     private boolean enabled;
     private boolean faultReported;
+    /** Of a running virtqueue whose virtio-net headers have 10 bytes. */
+    private @Nullable LegacyFrames legacy;
     private int callFd = NO_CALL;
     private @Nullable EventFd kick;
     private @Nullable ReceiveWindow window;
@@ -44,7 +47,7 @@ final class VirtqueueEnd {
     void start(Virtqueue newQueue, long ackedFeatures, @Nullable EventFd newKick, @Nullable EventFd newCall) {
         queue = newQueue;
         generation++;
-        features = ackedFeatures;
+        features(ackedFeatures);
         kick(newKick);
         faultReported = false;
         newQueue.keep(record);
@@ -53,9 +56,25 @@ final class VirtqueueEnd {
         call(newCall);
     }
 
+    private void features(long acked) {
+        release();
+        features = acked;
+        legacy = VirtioNetHeader.length(acked) == VirtioNetHeader.LENGTH ? null : new LegacyFrames();
+    }
+
+    /** Frees memory of its own; called when no agent works with it. */
+    void release() {
+        LegacyFrames released = legacy;
+        legacy = null;
+        if (released != null) {
+            released.close();
+        }
+    }
+
     void stop() {
         queue = null;
         generation++;
+        release();
         record.clear();
         kick(null);
         call(null);
@@ -67,7 +86,7 @@ final class VirtqueueEnd {
      */
     void prepare(Virtqueue newQueue, long ackedFeatures, @Nullable EventFd newKick, @Nullable EventFd newCall) {
         queue = newQueue;
-        features = ackedFeatures;
+        features(ackedFeatures);
         kick = newKick;
         callFd = newCall == null ? NO_CALL : newCall.fd().value();
     }
@@ -174,6 +193,16 @@ final class VirtqueueEnd {
             window.release();
             window = null;
         }
+    }
+
+    /** How the frames of a guest with virtio-net headers of 10 bytes are seen; null with 12, as nearly all have. */
+    @Nullable LegacyFrames legacy() {
+        return legacy;
+    }
+
+    /** Bytes of the virtio-net header before each frame. */
+    int headerBytes() {
+        return legacy == null ? VirtioNetHeader.LENGTH : VirtioNetHeader.LEGACY_LENGTH;
     }
 
     /** What the driver writes to when notifications are on; null when it wants to be polled. */

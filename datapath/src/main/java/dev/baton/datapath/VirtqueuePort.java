@@ -73,6 +73,12 @@ public abstract sealed class VirtqueuePort extends Port permits VhostUserPort, M
         return txEnds.get(pair);
     }
 
+    /** Frees what the ends hold; no agent works with them any more. */
+    final void releaseEnds() {
+        rxEnds.forEach(VirtqueueEnd::release);
+        txEnds.forEach(VirtqueueEnd::release);
+    }
+
     @Override
     void close() {
         super.close();

@@ -1,7 +1,6 @@
 package dev.baton.datapath;
 
 import dev.baton.virtqueue.ChainBurst;
-import dev.baton.virtqueue.VirtioNetHeader;
 import dev.baton.virtqueue.Virtqueue;
 import java.util.List;
 
@@ -36,7 +35,7 @@ final class VirtqueueToNull implements Transfer {
     }
 
     private int drop(Virtqueue queue, ChainBurst burst, int count) {
-        long bytes = burst.totalBytes() - (long) count * VirtioNetHeader.LENGTH;
+        long bytes = burst.totalBytes() - (long) count * source.headerBytes();
         queue.use(burst, 0, count);
         source.counters().received(count, bytes);
         targetCounters.transmitted(count, bytes);

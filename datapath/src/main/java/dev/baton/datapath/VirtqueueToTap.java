@@ -4,13 +4,14 @@ import dev.baton.coalesce.Coalescer;
 import dev.baton.ffi.RawMemory;
 import dev.baton.tap.TapQueue;
 import dev.baton.virtqueue.ChainBurst;
-import dev.baton.virtqueue.VirtioNetHeader;
 import dev.baton.virtqueue.Virtqueue;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Guest to TAP without a copy of ours: the kernel reads each frame, header included, straight from guest memory. Frames
- * that one can stand for go as one, see {@link Coalescer}.
+ * that one can stand for go as one, see {@link Coalescer}. Of a guest with headers of 10 bytes the kernel reads the
+ * header from {@link LegacyFrames}, and each frame goes alone.
  */
 final class VirtqueueToTap implements Transfer {
     /** A small frame with its header; of a large one the processor fetches the rest by itself. */
@@ -52,9 +53,10 @@ final class VirtqueueToTap implements Transfer {
     }
 
     private int forward(Virtqueue queue, ChainBurst burst, int count) {
+        LegacyFrames legacy = source.legacy();
         int taken = 0;
         int written = 0;
-        int alone = 0;
+        int alone = legacy == null ? 0 : count;
         int coalesced = 0;
         int calls = 0;
         long takenBytes = 0;
@@ -63,7 +65,7 @@ final class VirtqueueToTap implements Transfer {
         touched = touch(burst, count);
         while (taken < count && calls < BURST) {
             int run = taken < alone ? 1 : coalescer.join(burst, taken);
-            long result = run > 1 ? target.writev(coalescer.list(), coalescer.segments()) : write(burst, taken);
+            long result = run > 1 ? target.writev(coalescer.list(), coalescer.segments()) : write(burst, taken, legacy);
             calls++;
             if (TapDrops.later(result)) {
                 blocked = true;
@@ -86,6 +88,12 @@ final class VirtqueueToTap implements Transfer {
             }
         }
         wanted = calls * WORTH_IT <= taken ? MAX_BURST : BURST;
+        count(taken, takenBytes, written, writtenBytes, coalesced);
+        source.publish(queue);
+        return taken;
+    }
+
+    private void count(int taken, long takenBytes, int written, long writtenBytes, int coalesced) {
         if (taken > 0) {
             source.counters().received(taken, takenBytes);
         }
@@ -95,15 +103,13 @@ final class VirtqueueToTap implements Transfer {
         if (coalesced > 0) {
             targetCounters.coalesced(coalesced);
         }
-        source.publish(queue);
-        return taken;
     }
 
     /** Gives the guest back what has been written; returns its bytes, without the virtio-net headers. */
-    private static long use(Virtqueue queue, ChainBurst burst, int from, int frames) {
-        long bytes = 0;
+    private long use(Virtqueue queue, ChainBurst burst, int from, int frames) {
+        long bytes = -(long) frames * source.headerBytes();
         for (int chain = from; chain < from + frames; chain++) {
-            bytes += burst.lengthBytes(chain) - VirtioNetHeader.LENGTH;
+            bytes += burst.lengthBytes(chain);
         }
         queue.use(burst, from, frames);
         return bytes;
@@ -125,9 +131,13 @@ final class VirtqueueToTap implements Transfer {
     }
 
     /** Most frames are one segment, which is cheaper to give without a list. */
-    private long write(ChainBurst burst, int chain) {
+    private long write(ChainBurst burst, int chain, @Nullable LegacyFrames legacy) {
         int segment = burst.firstSegment(chain);
         int count = burst.segmentCount(chain);
+        if (legacy != null) {
+            legacy.send(burst.segments(), segment, count);
+            return target.writev(legacy.list().address(), legacy.segments());
+        }
         return count == 1 ? target.write(burst.segmentBase(segment), burst.segmentLength(segment))
             : target.writev(burst.segments().address(segment), count);
     }

@@ -61,8 +61,9 @@ final class VirtqueueToVirtqueue implements Transfer {
         delivered = 0;
         deliveredBytes = 0;
         starved = false;
+        boolean legacy = source.legacy() != null || target.legacy() != null;
         while (taken < count && !starved) {
-            taken += window.offer(targetQueue, 1) ? takePlain(sourceQueue, targetQueue, burst, taken) : 0;
+            taken += !legacy && window.offer(targetQueue, 1) ? takePlain(sourceQueue, targetQueue, burst, taken) : 0;
             if (taken < count && takeOther(sourceQueue, targetQueue, burst, taken)) {
                 taken++;
             }
@@ -92,10 +93,19 @@ final class VirtqueueToVirtqueue implements Transfer {
 
     /** Takes any frame; false when the receiver has too few buffers for it at the moment. */
     private boolean takeOther(Virtqueue sourceQueue, Virtqueue targetQueue, ChainBurst burst, int chain) {
+        IovecArray from = burst.segments();
+        int segment = burst.firstSegment(chain);
         int length = burst.lengthBytes(chain);
+        LegacyFrames legacy = source.legacy();
+        if (legacy != null) {
+            legacy.send(from, segment, burst.segmentCount(chain));
+            from = legacy.list();
+            segment = 0;
+            length += LegacyFrames.MISSING_BYTES;
+        }
         if (length < Offloads.SHORTEST_FRAME) {
             source.counters().rxDrop(DropReason.RUNT, 1);
-        } else if (deliver(targetQueue, burst.segments(), burst.firstSegment(chain), length)) {
+        } else if (deliver(targetQueue, from, segment, length)) {
             received++;
             receivedBytes += length - VirtioNetHeader.LENGTH;
         } else {
@@ -112,7 +122,8 @@ final class VirtqueueToVirtqueue implements Transfer {
         if (!window.offer(targetQueue, mergeable ? length : 1)) {
             return false;
         }
-        if (length > (mergeable ? window.bytesLeft() : window.chainBytes())) {
+        int chainBytes = length - VirtioNetHeader.LENGTH + target.headerBytes();
+        if (chainBytes > (mergeable ? window.bytesLeft() : window.chainBytes())) {
             if (mergeable && window.mayGrow(targetQueue)) {
                 return false;
             }
@@ -128,13 +139,28 @@ final class VirtqueueToVirtqueue implements Transfer {
                 return true;
             }
         }
-        copy(targetQueue, from, segment, length, header);
+        place(targetQueue, from, segment, length, header);
         return true;
     }
 
-    private void copy(Virtqueue targetQueue, IovecArray from, int segment, int length, long header) {
-        IovecArray to = window.segments();
-        int targetSegment = window.segment();
+    /** Puts a frame, which fits, into the next chains. */
+    private void place(Virtqueue targetQueue, IovecArray from, int segment, int length, long header) {
+        LegacyFrames legacy = target.legacy();
+        if (legacy == null) {
+            copy(from, segment, window.segments(), window.segment(), length, header);
+            window.use(targetQueue, length);
+        } else {
+            legacy.receive(window.segments(), window.segment(), window.chainSegments());
+            copy(from, segment, legacy.list(), 0, length, header);
+            legacy.received(window.segments(), window.segment());
+            window.use(targetQueue, length - LegacyFrames.MISSING_BYTES);
+        }
+        delivered++;
+        deliveredBytes += length - VirtioNetHeader.LENGTH;
+    }
+
+    /** Copies a frame, its header included, and makes the header's first 8 bytes what was checked. */
+    private static void copy(IovecArray from, int segment, IovecArray to, int targetSegment, int length, long header) {
         long sourceLength = from.length(segment);
         if (sourceLength == length && to.length(targetSegment) >= length) {
             RawMemory.copy(from.base(segment), to.base(targetSegment), length);
@@ -142,9 +168,6 @@ final class VirtqueueToVirtqueue implements Transfer {
             SegmentCopy.copy(from, segment, to, targetSegment, length);
         }
         restoreHeader(to, targetSegment, Offloads.sent(header));
-        window.use(targetQueue, length);
-        delivered++;
-        deliveredBytes += length - VirtioNetHeader.LENGTH;
     }
 
     /** The header's first 8 bytes: flags, type and sizes, which decide what the frame asks of its receiver. */
@@ -172,7 +195,7 @@ final class VirtqueueToVirtqueue implements Transfer {
     private int dropAll(Virtqueue sourceQueue, ChainBurst burst, int count) {
         long bytes = 0;
         for (int i = 0; i < count; i++) {
-            bytes += burst.lengthBytes(i) - VirtioNetHeader.LENGTH;
+            bytes += burst.lengthBytes(i) - source.headerBytes();
         }
         sourceQueue.use(burst, 0, count);
         source.counters().received(count, bytes);

@@ -59,15 +59,6 @@ class CoalescingTest {
         }
     }
 
-    private void ip(String... words) {
-        namespace.call(() -> {
-            List<String> command = new ArrayList<>(List.of("ip"));
-            command.addAll(List.of(words));
-            assertThat(new ProcessBuilder(command).inheritIO().start().waitFor()).isZero();
-            return true;
-        });
-    }
-
     // ---- what a bridge sends on
 
     /** The frames that leave the bridge when these enter it, all of which wait in the virtqueue from the start. */
@@ -78,15 +69,15 @@ class CoalescingTest {
              Datapath datapath = Datapath.launch(DatapathConfig.defaults().withName("test"))) {
             TapPort tap = datapath.add(TapPortConfig.named("t0").withNetns(namespace.path())
                 .withCoalescing(coalescing));
-            ip("link", "add", "br0", "type", "bridge", "mcast_snooping", "0");
-            ip("link", "set", "t0", "master", "br0", "mtu", "9000");
-            ip("link", "set", "t1", "master", "br0", "mtu", "9000");
-            ip("link", "set", "br0", "up");
+            namespace.ip("link", "add", "br0", "type", "bridge", "mcast_snooping", "0");
+            namespace.ip("link", "set", "t0", "master", "br0", "mtu", "9000");
+            namespace.ip("link", "set", "t1", "master", "br0", "mtu", "9000");
+            namespace.ip("link", "set", "br0", "up");
             send(datapath, tap, packets);
             read(far, frames);
             coalesced = Objects.requireNonNull(datapath.counters().ports().get("t0")).coalesced();
             assertThat(Objects.requireNonNull(datapath.counters().ports().get("t0")).tx().drops()).isZero();
-            ip("link", "del", "br0");
+            namespace.ip("link", "del", "br0");
         }
         return frames;
     }

@@ -84,7 +84,7 @@ final class KernelTraffic implements AutoCloseable {
             if (RawMemory.getShort(address + 12) != 0x0008 || RawMemory.getByte(address + 23) != 17) {
                 return; // nobody's but the kernel's own
             }
-            boolean offloaded = RawMemory.getByte(address - VirtioNetHeader.LENGTH) == VirtioNetHeader.NEEDS_CSUM;
+            boolean offloaded = RawMemory.getByte(address - guest.headerBytes) == VirtioNetHeader.NEEDS_CSUM;
             wrong += offloaded && RawMemory.getLong(address + UDP_PAYLOAD) == guestReceived ? 0 : 1;
             guestReceived++;
         });

@@ -206,11 +206,7 @@ class TapPortTest {
 
     /** As an operator would, with ip(8). */
     private void delete(String name) {
-        namespace.call(() -> {
-            Process ip = new ProcessBuilder("ip", "link", "del", name).inheritIO().start();
-            assertThat(ip.waitFor()).isZero();
-            return true;
-        });
+        namespace.ip("link", "del", name);
     }
 
     @Test

@@ -20,11 +20,13 @@ import java.util.Deque;
 import java.util.List;
 import java.util.function.LongConsumer;
 
-/** A guest at the other end of a real vhost-user socket: shared memory, drivers, frames of up to a few KiB. */
+/** A guest at the other end of a real vhost-user socket: shared memory, drivers, frames as long as its buffers. */
 final class TestGuest implements AutoCloseable {
     static final long FEATURES = Features.VERSION_1 | Features.MRG_RXBUF | Features.EVENT_IDX | Features.INDIRECT_DESC;
 
     static final long PACKED = FEATURES | Features.RING_PACKED;
+    /** Of a driver from before virtio 1.0 that has no mergeable buffers: its virtio-net headers have 10 bytes. */
+    static final long LEGACY_FEATURES = Features.EVENT_IDX | Features.INDIRECT_DESC;
 
     static final int SIZE = 256;
     private static final int SLOT_BYTES = 2048;
@@ -33,33 +35,57 @@ final class TestGuest implements AutoCloseable {
     final FrontEnd frontEnd;
     final SharedMemory memory;
     final long features;
+    final int headerBytes;
     final List<FrontEndRing> rings = new ArrayList<>();
     private final List<VirtqueueDriver> drivers = new ArrayList<>();
     private final List<Deque<Long>> freeSlots = new ArrayList<>();
     private final List<long[]> slotOfHead = new ArrayList<>();
+    private final Shape shape;
     private final long assembly;
-    private final int bufferBytes;
 
-    private TestGuest(FrontEnd frontEnd, int pairs, long wanted) throws ProtocolException {
-        this(frontEnd, pairs, wanted, SLOT_BYTES);
+    /**
+     * What a guest is made of.
+     *
+     * @param pairs        queue pairs
+     * @param features     those it wants
+     * @param size         entries of each virtqueue
+     * @param receiveBytes of each buffer of a receiveq
+     * @param sendBytes    of each buffer of a transmitq
+     */
+    record Shape(int pairs, long features, int size, int receiveBytes, int sendBytes) {
+        static Shape of(long features) {
+            return new Shape(1, features, SIZE, SLOT_BYTES, SLOT_BYTES);
+        }
+
+        Shape withPairs(int newPairs, int newSize) {
+            return new Shape(newPairs, features, newSize, receiveBytes, sendBytes);
+        }
+
+        Shape withBuffers(int newSize, int newReceiveBytes, int newSendBytes) {
+            return new Shape(pairs, features, newSize, newReceiveBytes, newSendBytes);
+        }
     }
 
-    private TestGuest(FrontEnd frontEnd, int pairs, long wanted, int bufferBytes) throws ProtocolException {
+    private TestGuest(FrontEnd frontEnd, Shape shape) throws ProtocolException {
+        int pairs = shape.pairs();
         this.frontEnd = frontEnd;
-        this.bufferBytes = bufferBytes;
-        features = frontEnd.negotiate(wanted, ProtocolFeatures.IMPLEMENTED);
-        memory = SharedMemory.create(0x10_0000, 2L * pairs * SIZE * SLOT_BYTES + (4L << 20));
+        this.shape = shape;
+        features = frontEnd.negotiate(shape.features(), ProtocolFeatures.IMPLEMENTED);
+        headerBytes = VirtioNetHeader.length(features);
+        memory = SharedMemory.create(0x10_0000, (long) pairs * shape.size()
+            * (shape.receiveBytes() + shape.sendBytes() + 256) + (4L << 20));
         frontEnd.setMemoryTable(List.of(memory));
         assembly = memory.allocate(1 << 17, 64);
         for (int index = 0; index < 2 * pairs; index++) {
-            FrontEndRing ring = FrontEndRing.create(RingFormat.of(features), index, SIZE, memory);
+            FrontEndRing ring = FrontEndRing.create(RingFormat.of(features), index, shape.size(), memory);
             rings.add(ring);
             VirtqueueDriver driver = VirtqueueDriver.of(ring.layout(), features);
             drivers.add(driver);
-            slotOfHead.add(new long[SIZE]);
+            slotOfHead.add(new long[shape.size()]);
             freeSlots.add(new ArrayDeque<>());
-            for (int i = 0; i < SIZE; i++) {
-                freeSlots.get(index).add(memory.allocate(SLOT_BYTES, 64));
+            for (int i = 0; i < shape.size(); i++) {
+                int bytes = index % 2 == 0 ? shape.receiveBytes() : shape.sendBytes();
+                freeSlots.get(index).add(memory.allocate(bytes, 64));
             }
             if (index % 2 == 0) {
                 refill(index);
@@ -71,13 +97,36 @@ final class TestGuest implements AutoCloseable {
         }
     }
 
+    /** Stops one ring and starts it in another size; it stays as enabled as it was. What is in it is gone. */
+    void resetRing(int index, int size) throws ProtocolException {
+        frontEnd.stopRing(index);
+        rings.get(index).close();
+        for (long slot : slotOfHead.get(index)) {
+            if (slot != 0 && !freeSlots.get(index).contains(slot)) {
+                freeSlots.get(index).add(slot);
+            }
+        }
+        FrontEndRing ring = FrontEndRing.create(RingFormat.of(features), index, size, memory);
+        rings.set(index, ring);
+        drivers.set(index, VirtqueueDriver.of(ring.layout(), features));
+        slotOfHead.set(index, new long[size]);
+        if (index % 2 == 0) {
+            refill(index);
+        }
+        frontEnd.startRing(ring);
+    }
+
+    static TestGuest connect(Path socket, Shape shape) throws ProtocolException {
+        return new TestGuest(FrontEnd.connect(socket, PATIENCE), shape);
+    }
+
     static TestGuest connect(Path socket, int pairs, long features) throws ProtocolException {
-        return new TestGuest(FrontEnd.connect(socket, PATIENCE), pairs, features);
+        return connect(socket, Shape.of(features).withPairs(pairs, SIZE));
     }
 
     /** A guest with one queue pair and receive buffers of so many bytes. */
     static TestGuest connect(Path socket, long features, int bufferBytes) throws ProtocolException {
-        return new TestGuest(FrontEnd.connect(socket, PATIENCE), 1, features, bufferBytes);
+        return connect(socket, Shape.of(features).withBuffers(SIZE, bufferBytes, SLOT_BYTES));
     }
 
     static TestGuest connect(Path socket) throws ProtocolException {
@@ -85,19 +134,30 @@ final class TestGuest implements AutoCloseable {
     }
 
     static TestGuest accept(Fd listener) throws ProtocolException {
-        return new TestGuest(FrontEnd.accept(listener, PATIENCE), 1, FEATURES);
+        return new TestGuest(FrontEnd.accept(listener, PATIENCE), Shape.of(FEATURES));
     }
 
     private void refill(int index) {
         Deque<Long> free = freeSlots.get(index);
         VirtqueueDriver driver = drivers.get(index);
-        while (!free.isEmpty()) {
+        while (!free.isEmpty() && driver.freeDescriptors() >= 2) {
             long slot = free.remove();
-            slotOfHead.get(index)[driver.addWritable(memory.guestOf(slot), bufferBytes)] = slot;
+            slotOfHead.get(index)[add(driver, slot, shape.receiveBytes(), true)] = slot;
         }
         if (driver.publish()) {
             rings.get(index).kick().signal();
         }
+    }
+
+    /** Without ANY_LAYOUT a legacy driver gives the header a descriptor of its own (virtio 1.2, 5.1.6.6). */
+    private int add(VirtqueueDriver driver, long slot, int length, boolean writable) {
+        long guest = memory.guestOf(slot);
+        if ((features & (Features.VERSION_1 | Features.ANY_LAYOUT)) != 0 || length == headerBytes) {
+            return writable ? driver.addWritable(guest, length) : driver.addReadable(guest, length);
+        }
+        long[] addresses = {guest, guest + headerBytes};
+        int[] lengths = {headerBytes, length - headerBytes};
+        return writable ? driver.addWritable(addresses, lengths, 2) : driver.addReadable(addresses, lengths, 2);
     }
 
     VirtqueueDriver transmitq(int pair) {
@@ -114,18 +174,23 @@ final class TestGuest implements AutoCloseable {
 
     /** Sends an Ethernet frame with a plain header; false when the queue is full. */
     boolean send(int pair, byte[] frame) {
+        return send(pair, new byte[headerBytes], frame);
+    }
+
+    /** Sends an Ethernet frame with this virtio-net header; false when the queue is full. */
+    boolean send(int pair, byte[] header, byte[] frame) {
         int index = 2 * pair + 1;
         VirtqueueDriver driver = drivers.get(index);
         for (int head = driver.pollUsed(); head >= 0; head = driver.pollUsed()) {
             freeSlots.get(index).add(slotOfHead.get(index)[head]);
         }
-        Long slot = freeSlots.get(index).poll();
+        Long slot = driver.freeDescriptors() < 2 ? null : freeSlots.get(index).poll();
         if (slot == null) {
             return false;
         }
-        VirtioNetHeader.plain(slot);
-        RawMemory.copyFromArray(frame, 0, slot + VirtioNetHeader.LENGTH, frame.length);
-        int head = driver.addReadable(memory.guestOf(slot), VirtioNetHeader.LENGTH + frame.length);
+        RawMemory.copyFromArray(header, 0, slot, headerBytes);
+        RawMemory.copyFromArray(frame, 0, slot + headerBytes, frame.length);
+        int head = add(driver, slot, headerBytes + frame.length, false);
         slotOfHead.get(index)[head] = slot;
         if (driver.publish()) {
             rings.get(index).kick().signal();
@@ -133,7 +198,7 @@ final class TestGuest implements AutoCloseable {
         return true;
     }
 
-    /** Hands arrived frames to the handler, Ethernet header first; returns how many. */
+    /** Hands arrived frames to the handler, Ethernet header first, their headers before them; returns how many. */
     int receive(int pair, FrameHandler handler) {
         return receive(pair, handler, slot -> { });
     }
@@ -144,7 +209,8 @@ final class TestGuest implements AutoCloseable {
         VirtqueueDriver driver = drivers.get(index);
         int frames = 0;
         for (int head = driver.pollUsed(); head >= 0; head = driver.pollUsed()) {
-            int buffers = VirtioNetHeader.numBuffers(slotOfHead.get(index)[head]);
+            int buffers = headerBytes == VirtioNetHeader.LENGTH
+                ? VirtioNetHeader.numBuffers(slotOfHead.get(index)[head]) : 1;
             int length = 0;
             for (int i = 0; i < buffers; i++) {
                 int at = i == 0 ? head : driver.pollUsed();
@@ -154,7 +220,7 @@ final class TestGuest implements AutoCloseable {
                 length += driver.usedBytes();
                 freeSlots.get(index).add(slot);
             }
-            handler.frame(assembly + VirtioNetHeader.LENGTH, length - VirtioNetHeader.LENGTH);
+            handler.frame(assembly + headerBytes, length - headerBytes);
             frames++;
         }
         if (frames > 0) {

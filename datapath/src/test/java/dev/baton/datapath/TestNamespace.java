@@ -1,5 +1,7 @@
 package dev.baton.datapath;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.NetworkNamespace;
 import dev.baton.ffi.SyscallException;
@@ -10,6 +12,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.junit.jupiter.api.Assumptions;
 
@@ -51,6 +55,16 @@ final class TestNamespace implements AutoCloseable {
             } catch (Exception e) {
                 throw new IllegalStateException(e);
             }
+        });
+    }
+
+    /** Runs ip(8) in it; fails unless that succeeds. */
+    void ip(String... words) {
+        call(() -> {
+            List<String> command = new ArrayList<>(List.of("ip"));
+            command.addAll(List.of(words));
+            assertThat(new ProcessBuilder(command).inheritIO().start().waitFor()).isZero();
+            return true;
         });
     }
 

@@ -96,6 +96,29 @@ class VhostUserPortTest {
         }
     }
 
+    /** What a front-end would do for VIRTIO_F_RING_RESET (virtio 1.2, 2.6.1): the other rings go on. */
+    @Test
+    void aRingIsStoppedAloneAndStartsAgainInAnotherSize() throws ProtocolException {
+        VhostUserPort a = port("a");
+        VhostUserPort b = port("b");
+        datapath.wire(a, b);
+        try (TestGuest one = TestGuest.connect(a.socketPath(), 2, TestGuest.FEATURES);
+             TestGuest two = TestGuest.connect(b.socketPath(), 2, TestGuest.FEATURES)) {
+            for (int size : new int[] {16, 256, 64}) {
+                for (int ring = 0; ring < 4; ring++) {
+                    one.frontEnd.stopRing(ring);
+                    exchange(one, two, 1 - ring / 2, 200);
+                    exchange(two, one, 1 - ring / 2, 200);
+                    one.resetRing(ring, size);
+                    exchange(one, two, ring / 2, 200);
+                    exchange(two, one, ring / 2, 200);
+                }
+            }
+            assertThat(stats("a").rx().drops() + stats("b").rx().drops() + stats("b").tx().drops()).isZero();
+            assertThat(datapath.state(a)).startsWith("connected, 4 of 4 virtqueues running, 4 enabled");
+        }
+    }
+
     private static void exchange(TestGuest from, TestGuest to, int pair, int count) {
         SequencedFrames frames = new SequencedFrames();
         while (frames.received() < count) {

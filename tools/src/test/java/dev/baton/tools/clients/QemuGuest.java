@@ -8,8 +8,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A stock Linux guest with one vhost-user interface, {@code eth0}. Its processors are emulated, so that it is the same
- * on every machine. The console takes commands ({@code tools/src/test/guest/init} is the other end).
+ * A stock Linux guest with a vhost-user interface, {@code eth0}, and on demand more of them. Its processors are
+ * emulated, so that it is the same on every machine. The console takes commands ({@code tools/src/test/guest/init} is
+ * the other end).
  */
 final class QemuGuest implements AutoCloseable {
     /** The guest's address. */
@@ -46,8 +47,14 @@ final class QemuGuest implements AutoCloseable {
      * @param queuePairs how many, and how many processors
      * @param device     more options of the network device, such as {@code disable-modern=on}
      * @param address    its IPv4 address
+     * @param more       further interfaces, {@code eth1} and on, of one queue pair, which nobody has configured yet
      */
-    record Config(QemuBinary qemu, Path vhost, Socket mode, int queuePairs, String device, String address) {
+    record Config(QemuBinary qemu, Path vhost, Socket mode, int queuePairs, String device, String address,
+            List<Interface> more) {
+        Config(QemuBinary qemu, Path vhost, Socket mode, int queuePairs, String device, String address) {
+            this(qemu, vhost, mode, queuePairs, device, address, List.of());
+        }
+
         Config(QemuBinary qemu, Path vhost, Socket mode, int queuePairs, String device) {
             this(qemu, vhost, mode, queuePairs, device, ADDRESS);
         }
@@ -65,11 +72,30 @@ final class QemuGuest implements AutoCloseable {
             };
         }
 
+        /** The options for the interface with this number, from 1 on. */
+        private List<String> more(int number) {
+            Interface added = more.get(number - 1);
+            return List.of("-chardev", "socket,id=c" + number + ",path=" + added.vhost(),
+                    "-netdev", "vhost-user,id=n" + number + ",chardev=c" + number,
+                    "-device", "virtio-net-pci,netdev=n" + number + ",romfile=,mac=" + added.mac()
+                            + (qemu.needsIntx() ? ",vectors=0" : "") + "," + added.device());
+        }
+
         private String netDevice() {
             String vectors = qemu.needsIntx() ? ",vectors=0" : queuePairs > 1 ? ",vectors=" + (2 * queuePairs + 2) : "";
             return "virtio-net-pci,netdev=n0,mac=" + mac() + ",romfile=" + (queuePairs > 1 ? ",mq=on" : "")
                     + vectors + (device.isEmpty() ? "" : "," + device);
         }
+    }
+
+    /**
+     * An interface more.
+     *
+     * @param vhost  its vhost-user socket, where a back end listens
+     * @param mac    its MAC address
+     * @param device options of the network device
+     */
+    record Interface(Path vhost, String mac, String device) {
     }
 
     /** Starts QEMU; {@link #awaitReady} waits for the guest in it. */
@@ -115,13 +141,30 @@ final class QemuGuest implements AutoCloseable {
                 "-chardev", config.chardev(),
                 "-netdev", "vhost-user,id=n0,chardev=c0,queues=" + config.queuePairs(),
                 "-device", config.netDevice()));
+        for (int number = 1; number <= config.more().size(); number++) {
+            command.addAll(config.more(number));
+        }
         command.addAll(more);
         return new QemuGuest(Child.start(config.qemu().toString(), command), monitor);
     }
 
     QemuGuest awaitReady() {
-        child.await(Pattern.compile("GUEST-READY"), 0, BOOT);
-        if (child.outputFrom(0).contains("GUEST-ERROR")) {
+        return awaitReady(0);
+    }
+
+    /** Resets the machine in the middle of whatever it does, and waits for the guest to be there again. */
+    void reboot() {
+        int mark = child.mark();
+        // Else QEMU would end, as it shall when the guest's kernel panics.
+        Qmp.execute(monitor, "set-action", "{\"reboot\":\"reset\"}");
+        monitor("system_reset");
+        awaitReady(mark);
+        commands = 0;
+    }
+
+    private QemuGuest awaitReady(int mark) {
+        child.await(Pattern.compile("GUEST-READY"), mark, BOOT);
+        if (child.outputFrom(mark).contains("GUEST-ERROR")) {
             throw new AssertionError("the guest's set-up failed:\n" + child.tail());
         }
         return this;
@@ -147,7 +190,12 @@ final class QemuGuest implements AutoCloseable {
 
     /** Whether the guest's driver acked a feature bit. */
     boolean acked(int feature) {
-        return check("cat /sys/class/net/eth0/device/features").charAt(feature) == '1';
+        return acked("eth0", feature);
+    }
+
+    /** The same of another interface. */
+    boolean acked(String device, int feature) {
+        return check("cat /sys/class/net/" + device + "/device/features").charAt(feature) == '1';
     }
 
     long number(String line) {

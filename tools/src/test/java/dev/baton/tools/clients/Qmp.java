@@ -45,8 +45,8 @@ final class Qmp {
     }
 
     private static void send(SocketChannel channel, String command, String arguments) throws IOException {
-        channel.write(ByteBuffer.wrap(("{\"execute\":\"" + command + "\",\"arguments\":" + arguments + "}\n")
-                .getBytes(StandardCharsets.UTF_8)));
+        String line = "{\"execute\":\"" + command + "\",\"arguments\":" + arguments + "}\n";
+        channel.write(ByteBuffer.wrap(line.getBytes(StandardCharsets.UTF_8)));
     }
 
     /** Reads lines, events among them, up to the one with this key. */

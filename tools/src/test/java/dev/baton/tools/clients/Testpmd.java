@@ -58,10 +58,9 @@ final class Testpmd implements AutoCloseable {
         return new Testpmd(child);
     }
 
-    /** A virtio-user front end, connecting to a back end that listens. */
+    /** A {@link VirtioUser} as most tests want it. */
     static String virtioUser(int index, Path socket, int queuePairs, boolean mergeable) {
-        return "net_virtio_user" + index + ",path=" + socket + ",queues=" + queuePairs + (queuePairs > 1 ? ",cq=1" : "")
-                + ",queue_size=1024,mrg_rxbuf=" + (mergeable ? 1 : 0) + ",packed_vq=0";
+        return VirtioUser.of(queuePairs, mergeable).vdev(index, socket);
     }
 
     /** Types a command and gives what is printed up to the next prompt. */
@@ -115,6 +114,12 @@ final class Testpmd implements AutoCloseable {
 
     boolean alive() {
         return child.alive();
+    }
+
+    /** SIGKILL: it closes nothing by itself. */
+    void kill() {
+        child.kill();
+        child.awaitExit(LIMIT);
     }
 
     String tail() {

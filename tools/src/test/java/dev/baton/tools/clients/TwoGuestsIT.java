@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Two virtio-user front ends wired to each other, in io mode: what one port of testpmd receives it sends again. Frames
@@ -27,21 +29,37 @@ class TwoGuestsIT {
         RequireClients.testpmd();
     }
 
-    @ParameterizedTest(name = "{0} queue pair(s), mergeable {1}, {2} bytes")
-    @CsvSource({"1,true,64", "1,false,1518", "2,true,1518", "2,false,64", "1,true,512"})
-    void framesCircleWithoutLoss(int queuePairs, boolean mergeable, int size) {
+    /** Each way to fill and empty a virtqueue that virtio-user has, and each number of queues, once or twice. */
+    static Stream<Arguments> guests() {
+        return Stream.of(
+                Arguments.of(VirtioUser.of(1, true), 64),
+                Arguments.of(VirtioUser.of(1, true).withQueueSize(4096), 512),
+                Arguments.of(VirtioUser.of(1, false).outOfOrder(), 1518),
+                Arguments.of(VirtioUser.of(1, false).outOfOrder().byVectors().withQueueSize(256), 64),
+                Arguments.of(VirtioUser.of(2, true).outOfOrder(), 1518),
+                Arguments.of(VirtioUser.of(2, false).withQueueSize(512), 64),
+                Arguments.of(VirtioUser.of(2, true).withPackedRings(), 512),
+                Arguments.of(VirtioUser.of(8, true).withQueueSize(256), 64),
+                Arguments.of(VirtioUser.of(1, true).listening(), 64));
+    }
+
+    @ParameterizedTest(name = "{0}, {1} bytes")
+    @MethodSource("guests")
+    void framesCircleWithoutLoss(VirtioUser user, int size) {
+        int queuePairs = user.queuePairs();
+        String options = ",queues=" + queuePairs + (user.server() ? ",mode=client" : "");
         try (Workplace place = new Workplace();
                 BatonProcess baton = BatonProcess.start(place, "--idle", "busy",
-                        "--port", "vhost-user:vm0,path=" + place.path("vm0") + ",queues=" + queuePairs,
-                        "--port", "vhost-user:vm1,path=" + place.path("vm1") + ",queues=" + queuePairs,
+                        "--port", "vhost-user:vm0,path=" + place.path("vm0") + options,
+                        "--port", "vhost-user:vm1,path=" + place.path("vm1") + options,
                         "--wire", "vm0=vm1");
                 Testpmd guests = Testpmd.start("guests", 0,
-                        List.of(Testpmd.virtioUser(0, place.path("vm0"), queuePairs, mergeable),
-                                Testpmd.virtioUser(1, place.path("vm1"), queuePairs, mergeable)),
+                        List.of(user.vdev(0, place.path("vm0")), user.vdev(1, place.path("vm1"))),
                         // Otherwise a start throws away what waits in the receive queues.
                         "--no-flush-rx",
                         "--forward-mode=io", "--port-topology=loop", "--txpkts=" + size,
-                        "--rxq=" + queuePairs, "--txq=" + queuePairs)) {
+                        "--rxq=" + queuePairs, "--txq=" + queuePairs,
+                        "--rxd=" + user.queueSize(), "--txd=" + user.queueSize())) {
             baton.awaitRings("vm0", queuePairs);
             baton.awaitRings("vm1", queuePairs);
             long put = 2L * queuePairs * BURSTS * BURST;
