@@ -7,6 +7,7 @@ import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.GuestMemory;
 import dev.baton.virtqueue.QueueState;
 import dev.baton.virtqueue.SplitVirtqueue;
+import dev.baton.virtqueue.VirtioNetHeader;
 import dev.baton.virtqueue.VirtqueueFault;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -98,7 +99,9 @@ final class EchoDevice implements BackendDevice {
             }
         }
         // One buffer a frame: num_buffers of the virtio-net header.
-        RawMemory.putShort(to.segmentBase(to.firstSegment(0)) + 10, (short) 1);
+        if (to.segmentLength(to.firstSegment(0)) >= VirtioNetHeader.LENGTH) {
+            RawMemory.putShort(to.segmentBase(to.firstSegment(0)) + 10, (short) 1);
+        }
     }
 
     @Override
