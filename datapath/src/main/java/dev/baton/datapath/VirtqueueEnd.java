@@ -14,8 +14,6 @@ import org.jspecify.annotations.Nullable;
  * by commands.
  */
 final class VirtqueueEnd {
-    private static final int NO_CALL = -1;
-
     private final String name;
     private final QueueCounters counters;
     private final QueueRecord record;
@@ -25,7 +23,7 @@ final class VirtqueueEnd {
     private long features;
     private boolean enabled;
     private boolean faultReported;
-    private int callFd = NO_CALL;
+    private final GuardedSignal call = new GuardedSignal();
     private @Nullable EventFd kick;
 
     /** Told once when a virtqueue broke the rules; called on the agent's thread, must not block. */
@@ -68,7 +66,7 @@ final class VirtqueueEnd {
         queue = newQueue;
         features = ackedFeatures;
         kick = newKick;
-        callFd = newCall == null ? NO_CALL : newCall.fd().value();
+        call.to(newCall);
     }
 
     /** The virtqueue is this owner's now, and goes on where the record says. */
@@ -115,7 +113,7 @@ final class VirtqueueEnd {
 
     /** A new call eventfd is signalled at once: nobody may have listened to the one before it. */
     void call(@Nullable EventFd newCall) {
-        callFd = newCall == null ? NO_CALL : newCall.fd().value();
+        call.to(newCall);
         call();
     }
 
@@ -172,10 +170,14 @@ final class VirtqueueEnd {
 
     /** Notifies the driver, whether it wants to know or not. */
     void call() {
-        if (callFd != NO_CALL) {
-            EventFd.signal(callFd);
+        if (call.signal()) {
             counters.call();
         }
+    }
+
+    /** How the driver is notified: for who looks after it. */
+    GuardedSignal callSignal() {
+        return call;
     }
 
     /** Called when a fetch found nothing: tells the conductor, once, when that is because the queue is broken. */
