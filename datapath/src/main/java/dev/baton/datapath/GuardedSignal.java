@@ -10,9 +10,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * An eventfd that a front-end handed in, to be signalled by one thread; a {@link SignalGuard} helps when that blocks.
  *
- * <p>A signal is a write(2). It waits where the counter is full and O_NONBLOCK is not set, and a front-end, which shares
- * the open file description, can bring about both at any time after that was looked at. No flag of a single write helps
- * (an eventfd refuses RWF_NOWAIT for writes), and no look before it, which would be too early.
+ * <p>A signal is a write(2). It waits where the counter is full and O_NONBLOCK is not set, and a front-end, which
+ * shares the open file description, can bring about both at any time after that was looked at. No flag of a single
+ * write helps (an eventfd refuses RWF_NOWAIT for writes), and no look before it, which would be too early.
  *
  * <pre>
  *   signals   odd while a write is under way, and another number at the next one

@@ -64,7 +64,7 @@ class ExhaustionTest {
                 MemoryTraffic others = new MemoryTraffic(c.driver(0), d.driver(0));
                 VhostUserPort h = datapath.add(VhostUserPortConfig.listen("h", folder.resolve("h")));
                 datapath.wire(h, datapath.add(MemoryPortConfig.named("p")));
-                // Once with descriptors, so that no class is left to be loaded without: these are no jars, which stay open.
+                // Once with descriptors, so that no class is left to be loaded without: jars stay open, folders do not.
                 assertThatThrownBy(() -> FileIo.open("none", 0, 0)).hasMessageContaining("ENOENT");
                 Class.forName("dev.baton.ffi.TruncatedControlException");
                 failures(datapath, h, folder, List.of());
@@ -92,8 +92,8 @@ class ExhaustionTest {
                     .isInstanceOf(DatapathException.class).hasMessageContaining(rehearsal ? "directory" : "EMFILE");
                 assertThatThrownBy(() -> datapath.add(MemoryPortConfig.named(rehearsal ? "c" : "y")))
                     .isInstanceOf(RuntimeException.class).hasMessageContaining(rehearsal ? "c" : "EMFILE");
-                guest.frontEnd.channel().send(Request.SET_VRING_CALL, false,
-                    ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(rehearsal ? 77 : 0).array(), call.fd());
+                ByteBuffer ring = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(rehearsal ? 77 : 0);
+                guest.frontEnd.channel().send(Request.SET_VRING_CALL, false, ring.array(), call.fd());
                 String reason = rehearsal ? "invalid-value" : "descriptor-count";
                 while (!faults(datapath).contains(reason)) {
                     LockSupport.parkNanos(1_000_000);

@@ -200,6 +200,15 @@ public final class FileIo {
         return Statx.isType(fd, Statx.S_IFREG);
     }
 
+    /**
+     * Whether the file lies in the machine's memory (tmpfs, as memfds do; ramfs, hugetlbfs) or on a disk of its own
+     * (ext4, XFS, Btrfs): whoever touches it in a mapping waits for the kernel alone, not for another machine or for a
+     * process that serves the file system.
+     */
+    public static boolean isLocal(Fd fd) {
+        return Statfs.isLocal(fd);
+    }
+
     /** Makes the file so many bytes long; what is added reads as zero. */
     public static void truncate(Fd fd, long size) {
         SyscallException.check(fd.use(file -> ftruncate(file, size)), "ftruncate(" + size + ")");

@@ -183,6 +183,6 @@ class KnownDefectsTest {
     }
 
     private static byte[] inflight(int queues, int size) {
-        return Body.join(Body.u64(1 << 16, 0), Body.u32(queues & 0xFFFF | size << 16));
+        return Body.join(Body.u64(1 << 16, 0), Body.u32((queues & 0xFFFF) | (size << 16)));
     }
 }
