@@ -28,7 +28,7 @@ final class MemoryTraffic {
                 b.receive(there, 64);
                 a.receive(back, 64);
                 received = there.received() + back.received();
-                Thread.yield();
+                Thread.onSpinWait();
             }
             done.complete(null);
         } catch (RuntimeException e) {
