@@ -22,7 +22,7 @@ final class StressRing {
     private static final AtomicInteger NEXT = new AtomicInteger();
     private static final ThreadLocal<ChainBurst> BURST = ThreadLocal.withInitial(() -> new ChainBurst(1, 32));
 
-    final SplitVirtqueueDriver driver;
+    final VirtqueueDriver driver;
     final SplitVirtqueue device;
     final long buffer;
 
@@ -30,10 +30,10 @@ final class StressRing {
     StressRing(boolean eventIdx) {
         long place = MEMORY.address() + (long) (NEXT.getAndIncrement() & PLACES - 1) * PLACE_BYTES;
         long features = Features.VERSION_1 | (eventIdx ? Features.EVENT_IDX : 0);
-        VirtqueueLayout layout = VirtqueueLayout.contiguous(1, place);
+        VirtqueueLayout layout = VirtqueueLayout.contiguous(RingFormat.SPLIT, 1, place);
         buffer = place + BUFFER_OFFSET;
-        driver = new SplitVirtqueueDriver(layout, features);
-        device = new SplitVirtqueue(layout, GUEST, features, QueueState.FRESH);
+        driver = VirtqueueDriver.of(layout, features);
+        device = new SplitVirtqueue(layout, GUEST, features, QueueState.fresh(RingFormat.SPLIT));
         driver.addReadable(buffer, FRAME_BYTES);
         driver.publish();
         use(0);

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.baton.ffi.RawMemory;
 import dev.baton.vhostuser.ProtocolException;
 import dev.baton.virtqueue.Features;
-import dev.baton.virtqueue.SplitVirtqueueDriver;
+import dev.baton.virtqueue.VirtqueueDriver;
 import dev.baton.virtqueue.VirtioNetHeader;
 import java.nio.file.Path;
 import java.util.Objects;
@@ -71,7 +71,7 @@ class KnownDefectsTest {
             addresses[i] = sender.memory.guestOf(at + i);
             lengths[i] = i < VirtioNetHeader.LENGTH ? 1 : FRAME_BYTES;
         }
-        SplitVirtqueueDriver driver = sender.transmitq(0);
+        VirtqueueDriver driver = sender.transmitq(0);
         driver.addReadable(addresses, lengths, pieces);
         driver.addReadable(sender.memory.guestOf(at), VirtioNetHeader.LENGTH);
         driver.publish();
@@ -95,7 +95,7 @@ class KnownDefectsTest {
     @DisplayName("CVE-2024-11614: a checksum that starts beyond the frame")
     void aChecksumBeyondTheFrameIsNotComputed() {
         long at = sender.memory.allocate(2048, 64);
-        SplitVirtqueueDriver driver = sender.transmitq(0);
+        VirtqueueDriver driver = sender.transmitq(0);
         for (int start : new int[] {FRAME_BYTES, 1500, 0xFFFF}) {
             VirtioNetHeader.plain(at);
             RawMemory.putByte(at, (byte) VirtioNetHeader.NEEDS_CSUM);
@@ -115,7 +115,7 @@ class KnownDefectsTest {
     void aFrameThatIsTooLargeForItsReceiverIsDropped() {
         long at = sender.memory.allocate(1 << 16, 64);
         VirtioNetHeader.plain(at);
-        SplitVirtqueueDriver driver = sender.transmitq(0);
+        VirtqueueDriver driver = sender.transmitq(0);
         for (int length : new int[] {2037, 9000, 60_000}) {
             driver.addReadable(sender.memory.guestOf(at), VirtioNetHeader.LENGTH + length);
             driver.publish();
@@ -125,7 +125,7 @@ class KnownDefectsTest {
         await(() -> drops("b", "too-long") == 3);
     }
 
-    private static void takeBack(SplitVirtqueueDriver driver, int chains) {
+    private static void takeBack(VirtqueueDriver driver, int chains) {
         for (int back = 0; back < chains;) {
             back += driver.pollUsed() >= 0 ? 1 : 0;
         }

@@ -25,7 +25,7 @@ class KnownDefectsTest {
 
     private SplitVirtqueue queue() {
         return new SplitVirtqueue(ring.layout(), guest.memory(), Features.VERSION_1 | Features.INDIRECT_DESC,
-            QueueState.FRESH);
+            QueueState.fresh(RingFormat.SPLIT));
     }
 
     @AfterEach
@@ -88,7 +88,7 @@ class KnownDefectsTest {
             for (int entries : new int[] {1, 2, SIZE}) {
                 RawRing hostile = new RawRing(guest.ring(SIZE));
                 SplitVirtqueue walked = new SplitVirtqueue(hostile.layout(), guest.memory(), Features.VERSION_1,
-                    QueueState.FRESH);
+                    QueueState.fresh(RingFormat.SPLIT));
                 for (int i = 0; i < entries; i++) {
                     hostile.descriptor(i, frame, length, RawRing.NEXT, (i + 1) % entries);
                 }

@@ -51,34 +51,25 @@ final class RingProgram {
     private static final long RECORD = Mapping.anonymous(QueueRecord.BYTES).address();
 
     private final ByteBuffer input;
-    private final Format format;
     private final VirtqueueLayout layout;
     private final boolean writable;
     private final long features;
     private Virtqueue queue;
     private int touched;
 
-    /** How a queue of some format is opened. */
-    @FunctionalInterface
-    interface Format {
-        /** A live queue, or an IllegalArgumentException about the state. */
-        Virtqueue open(VirtqueueLayout layout, GuestMemory memory, long features, QueueState state);
-    }
-
-    private RingProgram(ByteBuffer input, Format format) {
+    private RingProgram(ByteBuffer input, RingFormat format) {
         this.input = input;
-        this.format = format;
         int size = 1 << (input.get() & 0xFF) % 5;
         long end = REGIONS[2].address() + REGION;
-        layout = VirtqueueLayout.contiguous(size, end - VirtqueueLayout.contiguousBytes(size));
+        layout = VirtqueueLayout.contiguous(format, size, end - VirtqueueLayout.contiguousBytes(format, size));
         writable = (input.get() & 1) != 0;
         features = features(input.get());
         RawMemory.putLong(RECORD, input.getLong());
-        queue = format.open(layout, ALL, features, new QueueRecord(RECORD).state());
+        queue = Virtqueue.of(layout, ALL, features, new QueueRecord(RECORD).state());
     }
 
     /** Runs a program to the end of its bytes; what breaks is thrown. */
-    static void run(byte[] program, Format format) {
+    static void run(byte[] program, RingFormat format) {
         ByteBuffer input = ByteBuffer.wrap(program).order(ByteOrder.LITTLE_ENDIAN);
         if (input.remaining() < 11) {
             return;
@@ -137,7 +128,7 @@ final class RingProgram {
             case 4 -> poke((input.getShort() & 0xFFFF) % (REGION - 8), input.getLong());
             case 5 -> suppress((input.get() & 1) != 0);
             case 6 -> queue.memory((input.get() & 1) != 0 ? ALL : SOME, layout);
-            default -> queue = format.open(layout, ALL, features, queue.state());
+            default -> queue = Virtqueue.of(layout, ALL, features, queue.state());
         }
         return true;
     }
@@ -170,7 +161,6 @@ final class RingProgram {
             : queue.fetchReadable(BURST, most);
         require(count == BURST.count() && count <= most && count <= MOST_CHAINS, count + " chains of " + most);
         require(count == 0 || !faulty, "chains of a queue with a fault");
-        require(queue.availableSeen() <= 0xFFFF, "available");
         for (int i = 0; i < count; i++) {
             check(i);
         }

@@ -176,7 +176,7 @@ final class RingWorld {
         int count = device.fetchReadable(burst, most);
         seen = published;
         check(count == Math.min(most, published - consumed), "chains");
-        check(device.availableSeen() == published - consumed, "chains that are available");
+        check(device.fetchedAll() == (count == published - consumed), "whether those are all");
         for (int i = 0; i < count; i++) {
             check(burst.head(i) == heads[consumed + i], "the head of the chain");
             check(burst.lengthBytes(i) == 12 + consumed + i, "the length of the chain");

@@ -7,6 +7,6 @@ public final class SplitRingFuzz {
 
     /** Called by the fuzzer, and for every file of the corpus by {@link CorpusTest}. */
     public static void fuzzerTestOneInput(byte[] program) {
-        RingProgram.run(program, SplitVirtqueue::new);
+        RingProgram.run(program, RingFormat.SPLIT);
     }
 }
