@@ -27,6 +27,7 @@ final class Conductor implements Agent {
     private final EventFd wake = EventFd.create();
     private final Queue<Runnable> tasks = new MpscVarHandleArrayQueue<>(TASKS);
     private final Long2ObjectHashMap<Handler> handlers = new Long2ObjectHashMap<>();
+    private final SignalGuard guard = new SignalGuard();
     private final Runnable tick;
     private long nextToken = WAKE_TOKEN + 1;
     private volatile @Nullable Thread thread;
@@ -110,6 +111,12 @@ final class Conductor implements Agent {
     public void onStart() {
         thread = Thread.currentThread();
         Sched.threadName(NAME);
+        guard.start();
+    }
+
+    /** Who looks after what is signalled to front-ends. */
+    SignalGuard guard() {
+        return guard;
     }
 
     @Override
@@ -145,6 +152,7 @@ final class Conductor implements Agent {
         for (Runnable task = tasks.poll(); task != null; task = tasks.poll()) {
             task.run();
         }
+        guard.close();
         epoll.close();
         wake.close();
     }

@@ -15,7 +15,7 @@ public enum DropReason {
     OFFLOAD_NOT_NEGOTIATED,
     /** The port's queue is not running. */
     PEER_DOWN,
-    /** Longer than all buffers that the receiver can offer for one frame. */
+    /** Longer than all buffers that the receiver can offer for one frame, or than any frame is. */
     TOO_LONG,
     /** The receiver did not accept the offload that the header asks for. */
     OFFLOAD_NOT_ACCEPTED,

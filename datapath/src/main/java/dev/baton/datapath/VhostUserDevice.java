@@ -33,6 +33,7 @@ final class VhostUserDevice implements BackendDevice {
     private final VhostUserPort port;
     private final VhostUserPortConfig config;
     private final @Nullable Running[] running;
+    private final GuardedSignal error = new GuardedSignal();
     private long acked;
     /** Another owner still runs the virtqueues: what both see is not touched, and nobody is told. */
     private boolean preparing;
@@ -219,9 +220,16 @@ final class VhostUserDevice implements BackendDevice {
         for (int index = 0; index < running.length; index++) {
             Running ring = running[index];
             if (ring != null && end(index) == broken && ring.err != null) {
-                ring.err.signal();
+                error.to(ring.err);
+                error.signal();
+                error.to(null);
             }
         }
+    }
+
+    /** How the front-end is told of errors: for who looks after it. */
+    GuardedSignal errorSignal() {
+        return error;
     }
 
     private VirtqueueEnd end(int index) {

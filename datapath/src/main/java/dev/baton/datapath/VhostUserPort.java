@@ -12,6 +12,8 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -56,6 +58,7 @@ public final class VhostUserPort extends VirtqueuePort {
             super.close();
             throw e;
         }
+        guardSignals();
     }
 
     /** A port that another owner still serves; {@link #restoreConnection} and {@link #serve} follow. */
@@ -70,6 +73,18 @@ public final class VhostUserPort extends VirtqueuePort {
         this.socket = new VhostUserSocket(config, conductor, this::connected);
         socket.adopt(state.listener());
         frozen = true;
+        guardSignals();
+    }
+
+    private void guardSignals() {
+        Runnable tell = () -> conductor.post(this::signalBlocked);
+        signals().forEach(signal -> conductor.guard().watch(signal, tell));
+    }
+
+    private Stream<GuardedSignal> signals() {
+        Stream<VirtqueueEnd> ends = IntStream.range(0, queuePairs()).boxed()
+            .flatMap(pair -> Stream.of(rxEnd(pair), txEnd(pair)));
+        return Stream.concat(Stream.of(device.errorSignal()), ends.map(VirtqueueEnd::callSignal));
     }
 
     /** All of the port that the next owner needs, its descriptors still this port's. */
@@ -212,6 +227,16 @@ public final class VhostUserPort extends VirtqueuePort {
         }
     }
 
+    /** An agent, or the conductor, was held up by an eventfd of this front-end's. */
+    private void signalBlocked() {
+        if (connection != null) {
+            faults.count(ErrorKind.EVENTFD_BLOCKS);
+            problem(ErrorKind.EVENTFD_BLOCKS.reason() + ": the front-end filled an eventfd and made it block");
+            disconnect();
+            socket.resume();
+        }
+    }
+
     private void disconnect() {
         BackendConnection gone = connection;
         if (gone != null) {
@@ -244,6 +269,7 @@ public final class VhostUserPort extends VirtqueuePort {
     @Override
     void close() {
         disconnect();
+        signals().forEach(conductor.guard()::unwatch);
         socket.close();
         faults.free();
         super.close();

@@ -15,8 +15,6 @@ import org.jspecify.annotations.Nullable;
  * by commands.
  */
 final class VirtqueueEnd {
-    private static final int NO_CALL = -1;
-
     private final String name;
     private final QueueCounters counters;
     private final QueueRecord record;
@@ -28,7 +26,7 @@ final class VirtqueueEnd {
     private boolean faultReported;
     /** Of a running virtqueue whose virtio-net headers have 10 bytes. */
     private @Nullable LegacyFrames legacy;
-    private int callFd = NO_CALL;
+    private final GuardedSignal call = new GuardedSignal();
     private @Nullable EventFd kick;
     private @Nullable ReceiveWindow window;
 
@@ -88,7 +86,7 @@ final class VirtqueueEnd {
         queue = newQueue;
         features(ackedFeatures);
         kick = newKick;
-        callFd = newCall == null ? NO_CALL : newCall.fd().value();
+        call.to(newCall);
     }
 
     /** The virtqueue is this owner's now, and goes on where the record says. */
@@ -135,7 +133,7 @@ final class VirtqueueEnd {
 
     /** A new call eventfd is signalled at once: nobody may have listened to the one before it. */
     void call(@Nullable EventFd newCall) {
-        callFd = newCall == null ? NO_CALL : newCall.fd().value();
+        call.to(newCall);
         call();
     }
 
@@ -223,10 +221,14 @@ final class VirtqueueEnd {
 
     /** Notifies the driver, whether it wants to know or not. */
     void call() {
-        if (callFd != NO_CALL) {
-            EventFd.signal(callFd);
+        if (call.signal()) {
             counters.call();
         }
+    }
+
+    /** How the driver is notified: for who looks after it. */
+    GuardedSignal callSignal() {
+        return call;
     }
 
     /** Called when a fetch found nothing: tells the conductor, once, when that is because the queue is broken. */

@@ -17,6 +17,11 @@ import java.util.List;
 final class VirtqueueToVirtqueue implements Transfer {
     /** A burst is a quarter of the sender's ring at most: the sender shall find room while the burst is on its way. */
     private static final int RING_SHARE = 2;
+    /**
+     * The largest IP packet behind an Ethernet header with two VLAN tags. A chain can hold megabytes, and a receiver whose
+     * buffers are mergeable would be given them; none has room for such a frame where it puts frames together.
+     */
+    private static final int LONGEST_FRAME = VirtioNetHeader.LENGTH + 22 + 65_535;
 
     private final VirtqueueEnd source;
     private final VirtqueueEnd target;
@@ -105,6 +110,8 @@ final class VirtqueueToVirtqueue implements Transfer {
         }
         if (length < Offloads.SHORTEST_FRAME) {
             source.counters().rxDrop(DropReason.RUNT, 1);
+        } else if (length > LONGEST_FRAME) {
+            source.counters().rxDrop(DropReason.TOO_LONG, 1);
         } else if (deliver(targetQueue, from, segment, length)) {
             received++;
             receivedBytes += length - VirtioNetHeader.LENGTH;

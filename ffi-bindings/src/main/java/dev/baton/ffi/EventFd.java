@@ -14,6 +14,8 @@ public final class EventFd implements AutoCloseable {
 
     private static final MethodHandle EVENTFD = Native.function("eventfd", JAVA_INT, JAVA_INT, JAVA_INT);
 
+    private static final int IOVEC_BYTES = (int) IovecArray.IOVEC.byteSize();
+
     /** Address of a 64-bit 1, which is never freed. */
     private static final long ONE = one();
 
@@ -63,17 +65,26 @@ public final class EventFd implements AutoCloseable {
     }
 
     /**
-     * Hot: reads the counter and sets it to 0. Returns it, or negative errno; EAGAIN if it was 0. The other end can put
-     * the unsigned counter above what a {@code long} holds: that is returned as the largest one, not as an error.
+     * Hot: reads the counter and sets it to 0. Returns it, or negative errno; EAGAIN if it was 0, also where who holds
+     * the other end has taken O_NONBLOCK away (Linux 5.8; before, the read waits there). The other end can put the
+     * unsigned counter above what a {@code long} holds: that is returned as the largest one, not as an error.
      */
     public static long drain(int fd) {
-        long counter = Native.scratch();
-        long result = FileIo.read(fd, counter, Long.BYTES);
+        long counter = Native.scratch() + IOVEC_BYTES;
+        long result = read(fd, counter);
         if (result < 0) {
             return result;
         }
         long signals = RawMemory.getLong(counter);
         return signals < 0 ? Long.MAX_VALUE : signals;
+    }
+
+    private static long read(int fd, long counter) {
+        long entry = counter - IOVEC_BYTES;
+        RawMemory.putLong(entry, counter);
+        RawMemory.putLong(entry + Long.BYTES, Long.BYTES);
+        long result = FileIo.readvNoWait(fd, entry, 1);
+        return result == -Errno.EOPNOTSUPP ? FileIo.read(fd, counter, Long.BYTES) : result;
     }
 
     @Override

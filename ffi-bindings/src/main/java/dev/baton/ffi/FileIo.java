@@ -14,7 +14,7 @@ import java.lang.invoke.MethodHandle;
  * <p>The four transfers are hot calls: they take a bare descriptor and addresses, return the number of bytes or the
  * negative errno, throw nothing and allocate nothing.
  */
-@CHeader({"fcntl.h", "unistd.h", "sys/syscall.h"})
+@CHeader({"fcntl.h", "unistd.h", "sys/syscall.h", "linux/fs.h"})
 public final class FileIo {
     public static final int O_RDONLY = 0;
     public static final int O_WRONLY = 1;
@@ -39,9 +39,14 @@ public final class FileIo {
     static final long SYS_READV = X86 ? 19 : 65;
     @CName("SYS_writev")
     static final long SYS_WRITEV = X86 ? 20 : 66;
+    @CName("SYS_preadv2")
+    static final long SYS_PREADV2 = X86 ? 327 : 286;
+    static final int RWF_NOWAIT = 8;
 
     private static final MethodHandle SYSCALL =
         Native.variadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
+    private static final MethodHandle SYSCALL_OF_SIX = Native.variadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_INT,
+        JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT);
     private static final MethodHandle FTRUNCATE = Native.function("ftruncate", JAVA_INT, JAVA_INT, JAVA_LONG);
     private static final MethodHandle LSEEK = Native.function("lseek", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
 
@@ -85,6 +90,20 @@ public final class FileIo {
     /** Hot: writes from {@code count} entries of an {@link IovecArray}; returns bytes, or negative errno. */
     public static long writev(int fd, long iovAddress, int count) {
         return transfer(SYS_WRITEV, fd, iovAddress, count);
+    }
+
+    /**
+     * Hot: {@link #readv} at the file's own position that never waits, whether O_NONBLOCK is set or not (RWF_NOWAIT,
+     * preadv2(2)); {@code -EAGAIN} where it would have to, {@code -EOPNOTSUPP} where the file cannot tell.
+     */
+    static long readvNoWait(int fd, long iovAddress, int count) {
+        MemorySegment state = Native.state();
+        try {
+            return Native.result((long) SYSCALL_OF_SIX.invokeExact(state, SYS_PREADV2, fd, iovAddress, (long) count,
+                -1L, -1L, RWF_NOWAIT), state);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
     }
 
     /**
@@ -179,6 +198,15 @@ public final class FileIo {
     /** Whether the descriptor is a regular file, as a memfd is. */
     public static boolean isRegularFile(Fd fd) {
         return Statx.isType(fd, Statx.S_IFREG);
+    }
+
+    /**
+     * Whether the file lies in the machine's memory (tmpfs, as memfds do; ramfs, hugetlbfs) or on a disk of its own
+     * (ext4, XFS, Btrfs): whoever touches it in a mapping waits for the kernel alone, not for another machine or for a
+     * process that serves the file system.
+     */
+    public static boolean isLocal(Fd fd) {
+        return Statfs.isLocal(fd);
     }
 
     /** Makes the file so many bytes long; what is added reads as zero. */

@@ -48,6 +48,17 @@ class WaitingTest {
         }
     }
 
+    /** Who holds the other end may make it block at any time. */
+    @Test
+    void emptyEventFdThatBlocksIsReadWithoutWaiting() {
+        FileIo.setNonBlocking(event.fd(), false);
+        assertThat(EventFd.drain(event.fd().value())).isEqualTo(-Errno.EAGAIN);
+        assertThat(event.drain()).isZero();
+        event.signal();
+        assertThat(event.drain()).isEqualTo(1);
+        assertThat(FileIo.isNonBlocking(event.fd())).isFalse();
+    }
+
     @Test
     void adoptedEventFdSharesTheCounter() {
         try (EventFd other = EventFd.adopt(event.fd().duplicate())) {

@@ -28,6 +28,8 @@ public enum ErrorKind {
     OUT_OF_RESOURCES(true, true),
     /** The front end cut the memory short that it had shared. */
     MEMORY_TRUNCATED(false, false),
+    /** The front end filled an eventfd and made it block, so that who signalled it had to wait. */
+    EVENTFD_BLOCKS(false, false),
     /** The front end went away in the middle of a message. */
     VANISHED(false, true),
     /** The socket failed. */

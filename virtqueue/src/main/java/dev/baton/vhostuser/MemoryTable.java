@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  * of the old one.
  *
  * <p>A region is mapped from a multiple of its file's block size, because a file of huge pages can be mapped in no
- * other way, and only where its file is large enough: beyond the end of a file there is nothing but SIGBUS.
+ * other way, and only where its file is large enough: beyond the end of a file there is nothing but SIGBUS. A file of a
+ * file system that somebody serves is not mapped at all: who serves it could keep an agent in a page fault for ever.
  */
 final class MemoryTable {
     /** As many as QEMU's own library takes; more than any machine type has slots. */
@@ -154,6 +155,9 @@ final class MemoryTable {
     private static void checkFile(RegionDescription description, Fd file) throws ProtocolException {
         if (!FileIo.isRegularFile(file)) {
             throw refused(description, "its descriptor is no file", null);
+        }
+        if (!FileIo.isLocal(file)) {
+            throw refused(description, "its file lies neither in memory nor on a disk of this machine", null);
         }
         long fileBytes = FileIo.size(file);
         long offset = description.fileOffset();

@@ -3,10 +3,11 @@ package dev.baton.vhostuser;
 import dev.baton.ffi.EventFd;
 import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.ChainBurst;
-import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.DirtyLog;
+import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.GuestMemory;
 import dev.baton.virtqueue.QueueState;
+import dev.baton.virtqueue.VirtioNetHeader;
 import dev.baton.virtqueue.Virtqueue;
 import dev.baton.virtqueue.VirtqueueFault;
 import java.util.List;
@@ -99,7 +100,9 @@ final class EchoDevice implements BackendDevice {
             }
         }
         // One buffer a frame: num_buffers of the virtio-net header.
-        RawMemory.putShort(to.segmentBase(to.firstSegment(0)) + 10, (short) 1);
+        if (to.segmentLength(to.firstSegment(0)) >= VirtioNetHeader.LENGTH) {
+            RawMemory.putShort(to.segmentBase(to.firstSegment(0)) + 10, (short) 1);
+        }
     }
 
     @Override

@@ -186,6 +186,16 @@ class MemoryTest {
         }
     }
 
+    /** As procfs does here, a front end's own file system could answer a page fault when it likes. */
+    @Test
+    void fileOfAFileSystemThatIsServedIsRefused() throws ProtocolException {
+        try (Link link = acknowledging(); Fd file = FileIo.open("/proc/self/maps", FileIo.O_RDONLY, 0)) {
+            assertThat(FileIo.isRegularFile(file)).isTrue();
+            assertThat(add(link, file, 0x9000_0000L, 4096, 1L << 52, 0)).isNotZero();
+            assertThat(link.device.refusals.getLast()).hasMessageContaining("neither in memory nor on a disk");
+        }
+    }
+
     @Test
     void thereAreAsManySlotsAsIsTold() throws ProtocolException {
         try (Link link = acknowledging(); Fd file = MemFd.create("baton-test", 4096)) {

@@ -194,7 +194,12 @@ public final class JsonReader {
             if (digits.chars().allMatch(c -> c == '-' || (c >= '0' && c <= '9'))) {
                 return Long.valueOf(digits);
             }
-            return Double.valueOf(digits);
+            double number = Double.parseDouble(digits);
+            if (Double.isInfinite(number)) {
+                position = start;
+                throw refuse("a number out of range");
+            }
+            return number;
         } catch (NumberFormatException e) {
             position = start;
             throw refuse("neither a value nor a number");

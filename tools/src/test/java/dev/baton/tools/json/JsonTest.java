@@ -70,7 +70,7 @@ class JsonTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "{", "[1,", "[1 2]", "{\"a\"}", "{a:1}", "tru", "1 2", "\"a", "\"\\x\"", "\"\\u12\"",
-        "\"\\u12g4\"", "\"\n\"", "-", "1.2.3", "99999999999999999999", "{\"a\":1,}"})
+        "\"\\u12g4\"", "\"\n\"", "-", "1.2.3", "1e999", "99999999999999999999", "{\"a\":1,}"})
     void whatIsNotJsonIsRefused(String text) {
         assertThatThrownBy(() -> JsonReader.parse(text)).isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith("not JSON: ");

@@ -1,0 +1,148 @@
+package dev.baton.datapath;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.baton.ffi.EventFd;
+import dev.baton.ffi.Fd;
+import dev.baton.ffi.FileIo;
+import dev.baton.ffi.MemFd;
+import dev.baton.ffi.SyscallException;
+import dev.baton.vhostuser.FrontEnd;
+import dev.baton.vhostuser.ProtocolException;
+import dev.baton.vhostuser.ProtocolFeatures;
+import dev.baton.vhostuser.Request;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** There is no more of something: an error for who wants it, and nothing for those that run. */
+@Timeout(120)
+class ExhaustionTest {
+    private static final String SURVIVED = "no frame lost";
+    private static final int LIMIT = 400;
+
+    @TempDir
+    private Path folder;
+
+    /** In a process of its own, which may open few descriptors (RLIMIT_NOFILE). */
+    @Test
+    void withoutDescriptorsNewPortsAreRefusedAndTheOthersGoOn() throws Exception {
+        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+        Process child = new ProcessBuilder("/bin/sh", "-c", "ulimit -n " + LIMIT + "; exec \"$@\"", "sh", java,
+            "--enable-native-access=ALL-UNNAMED", "--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED", "-cp",
+            System.getProperty("java.class.path"), Few.class.getName(), folder.toString())
+            .redirectErrorStream(true).start();
+        String said = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(child.waitFor(1, TimeUnit.MINUTES)).isTrue();
+        assertThat(said).endsWith(SURVIVED + "\n");
+        assertThat(child.exitValue()).isZero();
+    }
+
+    /** What the child does. */
+    static final class Few {
+        private Few() {
+        }
+
+        /** The argument is a folder for sockets. */
+        public static void main(String[] arguments) throws ProtocolException, ClassNotFoundException {
+            Path folder = Path.of(arguments[0]);
+            try (Datapath datapath = Datapath.launch(DatapathConfig.defaults())) {
+                MemoryPort c = datapath.add(MemoryPortConfig.named("c"));
+                MemoryPort d = datapath.add(MemoryPortConfig.named("d"));
+                datapath.wire(c, d);
+                MemoryTraffic others = new MemoryTraffic(c.driver(0), d.driver(0));
+                VhostUserPort h = datapath.add(VhostUserPortConfig.listen("h", folder.resolve("h")));
+                datapath.wire(h, datapath.add(MemoryPortConfig.named("p")));
+                // Once with descriptors, so that no class is left to be loaded without: jars stay open, folders do not.
+                assertThatThrownBy(() -> FileIo.open("none", 0, 0)).hasMessageContaining("ENOENT");
+                Class.forName("dev.baton.ffi.TruncatedControlException");
+                failures(datapath, h, folder, List.of());
+                List<Fd> all = new ArrayList<>();
+                failures(datapath, h, folder, all);
+                all.forEach(Fd::close);
+                datapath.add(VhostUserPortConfig.listen("new", folder.resolve("new")));
+                TestGuest.connect(h.socketPath()).close();
+                others.awaitProgress();
+                others.finish();
+                System.out.println(SURVIVED);
+            }
+        }
+
+        /** A guest that hands in an eventfd, and ports that want to be, while there are as few descriptors as said. */
+        private static void failures(Datapath datapath, VhostUserPort h, Path folder, List<Fd> all)
+            throws ProtocolException {
+            boolean rehearsal = !(all instanceof ArrayList);
+            try (TestGuest guest = TestGuest.connect(h.socketPath()); EventFd call = EventFd.create()) {
+                if (!rehearsal) {
+                    take(all);
+                }
+                Path socket = folder.resolve(rehearsal ? "none/x" : "x");
+                assertThatThrownBy(() -> datapath.add(VhostUserPortConfig.listen("x", socket)))
+                    .isInstanceOf(DatapathException.class).hasMessageContaining(rehearsal ? "directory" : "EMFILE");
+                assertThatThrownBy(() -> datapath.add(MemoryPortConfig.named(rehearsal ? "c" : "y")))
+                    .isInstanceOf(RuntimeException.class).hasMessageContaining(rehearsal ? "c" : "EMFILE");
+                ByteBuffer ring = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(rehearsal ? 77 : 0);
+                guest.frontEnd.channel().send(Request.SET_VRING_CALL, false, ring.array(), call.fd());
+                String reason = rehearsal ? "invalid-value" : "descriptor-count";
+                while (!faults(datapath).contains(reason)) {
+                    LockSupport.parkNanos(1_000_000);
+                }
+            }
+            assertThat(datapath.ports()).extracting(Port::name).containsExactly("c", "d", "h", "p");
+        }
+
+        private static String faults(Datapath datapath) {
+            return Objects.requireNonNull(datapath.counters().ports().get("h")).faultsByReason().keySet().toString();
+        }
+
+        private static void take(List<Fd> all) {
+            try {
+                while (true) {
+                    all.add(EventFd.create().fd());
+                }
+            } catch (SyscallException none) {
+                assertThat(none).hasMessageContaining("EMFILE");
+            }
+        }
+    }
+
+    /** More memory than there are addresses: the region is refused, the connection goes on. */
+    @Test
+    void memoryThatDoesNotFitTheAddressSpaceIsRefused() throws ProtocolException {
+        long huge = 1L << 46;
+        try (Datapath datapath = Datapath.launch(DatapathConfig.defaults()); Fd file = MemFd.create("huge", huge)) {
+            VhostUserPort h = datapath.add(VhostUserPortConfig.listen("h", folder.resolve("h")));
+            datapath.wire(h, datapath.add(MemoryPortConfig.named("p")));
+            MemoryPort c = datapath.add(MemoryPortConfig.named("c"));
+            MemoryPort d = datapath.add(MemoryPortConfig.named("d"));
+            datapath.wire(c, d);
+            MemoryTraffic others = new MemoryTraffic(c.driver(0), d.driver(0));
+            try (FrontEnd frontEnd = FrontEnd.connect(h.socketPath(), Duration.ofSeconds(20))) {
+                frontEnd.negotiate(TestGuest.FEATURES, ProtocolFeatures.IMPLEMENTED);
+                long refused = 0;
+                for (int i = 0; i < 4; i++) {
+                    ByteBuffer region = ByteBuffer.allocate(40).order(ByteOrder.LITTLE_ENDIAN);
+                    region.putLong(0).putLong(i * huge).putLong(huge).putLong(i * huge).putLong(0);
+                    frontEnd.channel().send(Request.ADD_MEM_REG, true, region.array(), file);
+                    refused += frontEnd.channel().receive(Request.ADD_MEM_REG);
+                }
+                assertThat(refused).isBetween(2L, 4L);
+                assertThat(datapath.state(h)).startsWith("connected").contains("out-of-resources").contains("ENOMEM");
+            }
+            others.awaitProgress();
+            others.finish();
+            TestGuest.connect(h.socketPath()).close();
+        }
+    }
+}

@@ -1,0 +1,300 @@
+package dev.baton.datapath;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.baton.ffi.EventFd;
+import dev.baton.ffi.FileIo;
+import dev.baton.ffi.Mapping;
+import dev.baton.ffi.RawMemory;
+import dev.baton.vhostuser.FrontEnd;
+import dev.baton.vhostuser.FrontEndRing;
+import dev.baton.vhostuser.ProtocolException;
+import dev.baton.vhostuser.ProtocolFeatures;
+import dev.baton.vhostuser.Request;
+import dev.baton.vhostuser.SharedMemory;
+import dev.baton.virtqueue.VirtioNetHeader;
+import dev.baton.virtqueue.VirtqueueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * A front-end does its worst, by messages, memory or eventfds, while two other ports of the same agent exchange
+ * sequence-numbered frames: the hostile port suffers, by a named reason, and the others lose nothing.
+ *
+ * <pre>
+ *   hostile front-end ===== h ------ p       one agent, one conductor for all of them
+ *                           c ------ d       traffic both ways, every frame accounted for
+ * </pre>
+ */
+@Timeout(120)
+class HostileFrontEndTest {
+    @TempDir
+    private Path folder;
+
+    private final Datapath datapath = Datapath.launch(DatapathConfig.defaults().withName("test"));
+    private VhostUserPort hostile;
+    private MemoryPort peer;
+    private MemoryTraffic others;
+
+    @BeforeEach
+    void open() {
+        hostile = datapath.add(VhostUserPortConfig.listen("h", folder.resolve("h")));
+        peer = datapath.add(MemoryPortConfig.named("p"));
+        datapath.wire(hostile, peer);
+        MemoryPort c = datapath.add(MemoryPortConfig.named("c"));
+        MemoryPort d = datapath.add(MemoryPortConfig.named("d"));
+        datapath.wire(c, d);
+        others = new MemoryTraffic(c.driver(0), d.driver(0));
+        others.awaitProgress();
+    }
+
+    /** Nobody else has lost anything, and the port that suffered serves the next guest. */
+    @AfterEach
+    void othersLoseNothing() throws ProtocolException {
+        others.awaitProgress();
+        others.finish();
+        for (String port : new String[] {"c", "d"}) {
+            PortStats stats = stats(port);
+            assertThat(stats.rx().drops() + stats.tx().drops()).isZero();
+            assertThat(stats.faultsByReason()).isEmpty();
+        }
+        datapath.close();
+    }
+
+    private TestGuest connect() throws ProtocolException {
+        return TestGuest.connect(hostile.socketPath());
+    }
+
+    private void awaitFault(String reason) {
+        await(() -> stats("h").faultsByReason().getOrDefault(reason, 0L) > 0);
+        assertThat(datapath.state(hostile)).contains(reason);
+    }
+
+    /** What a port does when its guest keeps the rules, again. */
+    private void theNextGuestIsServed() throws ProtocolException {
+        try (TestGuest next = connect()) {
+            SequencedFrames frames = new SequencedFrames();
+            while (frames.received() < 200) {
+                frames.send(next, 0, 100);
+                peer.driver(0).receive(frames, 16);
+            }
+            assertThat(frames.wrong()).isZero();
+        }
+    }
+
+    @Test
+    void itCutsItsMemoryShort() throws ProtocolException {
+        try (TestGuest guest = connect()) {
+            FileIo.truncate(guest.memory.file(), 0);
+            peer.driver(0).send(new byte[100], 0, 100);
+            awaitFault("memory-truncated");
+        }
+        drainPeer();
+        theNextGuestIsServed();
+    }
+
+    @Test
+    void itSharesNoMemory() throws ProtocolException {
+        try (FrontEnd frontEnd = FrontEnd.connect(hostile.socketPath(), Duration.ofSeconds(20));
+             SharedMemory own = SharedMemory.create(0x10_0000, 1 << 20)) {
+            frontEnd.negotiate(TestGuest.FEATURES, ProtocolFeatures.IMPLEMENTED);
+            FrontEndRing ring = FrontEndRing.create(0, 256, own);
+            frontEnd.startRing(ring);
+            frontEnd.enableRing(0, true);
+            ring.kick().signal();
+            peer.driver(0).send(new byte[100], 0, 100);
+            await(() -> stats("h").tx().dropsByReason().getOrDefault("peer-down", 0L) == 1);
+            assertThat(datapath.state(hostile)).startsWith("connected, 0 of 2 virtqueues running");
+            ring.close();
+        }
+        theNextGuestIsServed();
+    }
+
+    /** The same pages at two guest addresses: a receive buffer that is the other ring. */
+    @Test
+    void itMapsAPageTwice() throws ProtocolException {
+        long alias = 0x4000_0000L;
+        try (TestGuest guest = connect()) {
+            ByteBuffer body = ByteBuffer.allocate(40).order(ByteOrder.LITTLE_ENDIAN);
+            body.putLong(0).putLong(alias).putLong(guest.memory.sizeBytes()).putLong(1L << 60).putLong(0);
+            guest.frontEnd.channel().send(Request.ADD_MEM_REG, true, body.array(), guest.memory.file());
+            assertThat(guest.frontEnd.channel().receive(Request.ADD_MEM_REG)).isZero();
+            long ring = guest.rings.get(1).layout().availableRing() - VirtioNetHeader.LENGTH;
+            long first = guest.rings.get(0).layout().descriptorTable();
+            RawMemory.putLong(first, alias + ring - guest.memory.hostAddress());
+            byte[] frame = new byte[60];
+            Arrays.fill(frame, (byte) 0xFF);
+            peer.driver(0).send(frame, 0, frame.length);
+            awaitFault("avail-index-ahead");
+        }
+        theNextGuestIsServed();
+    }
+
+    @Test
+    void itChangesDescriptorsAndHeadersWhileTheyAreRead() throws Exception {
+        for (int seed = 0; seed < 5; seed++) {
+            try (TestGuest guest = connect()) {
+                AtomicBoolean done = new AtomicBoolean();
+                long before = faults();
+                Thread scribbler = scribbler(guest, new Random(seed), done);
+                await(() -> {
+                    peer.driver(0).send(new byte[100], 0, 100);
+                    drainPeer();
+                    return faults() > before;
+                });
+                done.set(true);
+                scribbler.join();
+                assertThat(datapath.state(hostile)).contains(" stopped: ");
+            }
+        }
+        drainPeer();
+        theNextGuestIsServed();
+    }
+
+    /** A chain of megabytes: no receiver has room for it where it puts the buffers of a frame together. */
+    @Test
+    void itSendsAFrameThatIsLongerThanAnyIs() throws ProtocolException {
+        try (TestGuest guest = connect()) {
+            int pieces = 200;
+            long[] addresses = new long[pieces];
+            int[] lengths = new int[pieces];
+            long piece = guest.memory.allocate(2048, 64);
+            VirtioNetHeader.plain(piece);
+            Arrays.fill(addresses, guest.memory.guestOf(piece));
+            for (int total : new int[] {33, 34, 65, pieces}) {
+                Arrays.fill(lengths, 2000);
+                guest.transmitq(0).addReadable(addresses, lengths, total);
+                guest.transmitq(0).publish();
+                guest.transmitKick(0).signal();
+                await(() -> guest.transmitq(0).pollUsed() >= 0);
+            }
+            assertThat(peer.driver(0).receive((address, length) -> { }, 64)).isZero();
+            assertThat(stats("h").rx().dropsByReason()).containsEntry("too-long", 4L);
+        }
+        theNextGuestIsServed();
+    }
+
+    private static Thread scribbler(TestGuest guest, Random random, AtomicBoolean done) {
+        VirtqueueLayout ring = guest.rings.get(1).layout();
+        long frame = guest.memory.allocate(2048, 64);
+        return Thread.ofPlatform().start(() -> {
+            int available = 0;
+            while (!done.get()) {
+                long descriptor = ring.descriptorTable() + 16L * random.nextInt(8);
+                RawMemory.putLong(descriptor, guest.memory.guestOf(frame) + random.nextInt(64)
+                    + (random.nextInt(20_000) == 0 ? 1L << 40 : 0));
+                RawMemory.putInt(descriptor + 8, random.nextInt(2000));
+                RawMemory.putShort(descriptor + 12, (short) random.nextInt(2));
+                RawMemory.putShort(descriptor + 14, (short) random.nextInt(8));
+                RawMemory.putLong(frame, random.nextLong());
+                RawMemory.putShort(ring.availableRing() + 4 + 2L * random.nextInt(256), (short) random.nextInt(8));
+                if (random.nextInt(10) == 0) {
+                    available++;
+                    RawMemory.putShortRelease(ring.availableRing() + 2, (short) available);
+                    guest.transmitKick(0).signal();
+                }
+            }
+        });
+    }
+
+    /** Its receiveq is full; what its peer sends waits at the peer, as on any slow receiver. */
+    @Test
+    void itNeverTakesItsUsedBuffers() throws ProtocolException {
+        try (TestGuest guest = connect()) {
+            await(() -> !peer.driver(0).send(new byte[100], 0, 100));
+            await(() -> stats("h").tx().frames() == 256);
+            assertThat(peer.driver(0).inFlight()).isEqualTo(256);
+            others.awaitProgress();
+            assertThat(stats("h").tx().frames()).isEqualTo(256);
+            assertThat(guest.receiveq(0).inFlight()).isEqualTo(256);
+        }
+        await(() -> peer.driver(0).inFlight() == 0);
+        theNextGuestIsServed();
+    }
+
+    @Test
+    void itKicksAsFastAsItCan() throws Exception {
+        try (TestGuest guest = connect()) {
+            AtomicBoolean done = new AtomicBoolean();
+            Thread kicker = Thread.ofPlatform().start(() -> {
+                while (!done.get()) {
+                    EventFd.signal(guest.transmitKick(0).fd().value());
+                    EventFd.signal(guest.rings.get(0).kick().fd().value());
+                }
+            });
+            for (int i = 0; i < 4; i++) {
+                others.awaitProgress();
+            }
+            done.set(true);
+            kicker.join();
+        }
+        theNextGuestIsServed();
+    }
+
+    /** A call eventfd whose counter is full and that blocks: the agent's write(2) waits in the kernel. */
+    @Test
+    void itMakesItsCallEventFdBlock() throws ProtocolException {
+        try (TestGuest guest = connect()) {
+            fill(guest.rings.get(0).call());
+            guest.receiveq(0).enableNotifications();
+            peer.driver(0).send(new byte[100], 0, 100);
+            awaitFault("eventfd-blocks");
+        }
+        theNextGuestIsServed();
+    }
+
+    /** The same with the err eventfd, which the conductor writes to. */
+    @Test
+    void itMakesItsErrorEventFdBlock() throws ProtocolException {
+        try (TestGuest guest = connect(); EventFd err = EventFd.create()) {
+            guest.frontEnd.ringErr(1, err);
+            fill(err);
+            guest.transmitq(0).addReadable(guest.memory.guestAddress(), 1);
+            guest.transmitq(0).publish();
+            guest.transmitKick(0).signal();
+            awaitFault("eventfd-blocks");
+            assertThat(stats("h").faultsByReason()).containsKey("frame-shorter-than-header");
+        }
+        theNextGuestIsServed();
+    }
+
+    private static void fill(EventFd eventFd) {
+        FileIo.setNonBlocking(eventFd.fd(), false);
+        eventFd.drain();
+        try (Mapping memory = Mapping.anonymous(Long.BYTES)) {
+            RawMemory.putLong(memory.address(), -2);
+            assertThat(FileIo.write(eventFd.fd().value(), memory.address(), Long.BYTES)).isEqualTo(Long.BYTES);
+        }
+    }
+
+    private void drainPeer() {
+        peer.driver(0).receive((address, length) -> { }, 64);
+    }
+
+    private long faults() {
+        return stats("h").faultsByReason().values().stream().mapToLong(Long::longValue).sum();
+    }
+
+    private PortStats stats(String port) {
+        return Objects.requireNonNull(datapath.counters().ports().get(port));
+    }
+
+    private static void await(BooleanSupplier condition) {
+        while (!condition.getAsBoolean()) {
+            LockSupport.parkNanos(1_000_000);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+package dev.baton.virtqueue;
+
+/** Fuzz target: {@link RingProgram}s on a packed virtqueue. */
+public final class PackedRingFuzz {
+    private PackedRingFuzz() {
+    }
+
+    /** Called by the fuzzer, and for every file of the corpus by {@link CorpusTest}. */
+    public static void fuzzerTestOneInput(byte[] program) {
+        RingProgram.run(program, RingFormat.PACKED);
+    }
+}
