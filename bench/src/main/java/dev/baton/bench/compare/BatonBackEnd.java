@@ -40,7 +40,7 @@ final class BatonBackEnd implements BackEnd {
             command.addAll(List.of("--port", "vhost-user:vm" + i + ",path=" + bench.socket(name, i)));
         }
         if (scene.tap()) {
-            command.addAll(List.of("--port", "tap:" + name + ",netns=" + bench.namespacePath()));
+            command.addAll(List.of("--port", "tap:" + name + ",netns=" + bench.namespace().path()));
         }
         command.addAll(List.of("--wire", "vm0=" + (scene.tap() ? name : "vm1")));
         Program program = bench.start(name, cpu, command);

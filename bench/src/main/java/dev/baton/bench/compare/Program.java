@@ -22,6 +22,8 @@ final class Program implements AutoCloseable {
     private static final int SIGSTOP = 19;
     private static final int SIGCONT = 18;
     private static final int TAIL = 2000;
+    /** In the session that it is the first of: only there does it know which scheduling group is its own. */
+    private static final String PREFERRED = "echo -20 2>/dev/null > /proc/self/autogroup; exec \"$@\"";
 
     private final String name;
     private final Process process;
@@ -38,28 +40,25 @@ final class Program implements AutoCloseable {
 
     /** Starts a program on a CPU. */
     static Program start(String name, int cpu, List<String> command) {
-        List<String> bound = new ArrayList<>(List.of("setsid", "taskset", "-c", String.valueOf(cpu)));
+        List<String> bound = new ArrayList<>(List.of("setsid", "taskset", "-c", String.valueOf(cpu), "sh", "-c",
+            PREFERRED, "sh"));
         bound.addAll(command);
         try {
-            Program program = new Program(name, new ProcessBuilder(bound).redirectErrorStream(true).start());
-            prefer(String.valueOf(program.process.pid()));
-            return program;
+            return new Program(name, new ProcessBuilder(bound).redirectErrorStream(true).start());
         } catch (IOException e) {
             throw new BenchFailure("cannot start " + name + ": " + e.getMessage(), e);
         }
     }
 
     /**
-     * Gives the session of a process the first priority: where sched_autogroup is on, nice values count inside a
-     * session alone. Without the right to it there is no change.
-     *
-     * @param process its id, or "self"
+     * Gives this process's session the first priority, as those of all programs have it: where sched_autogroup is on,
+     * nice values count inside a session alone. Without the right to it there is no change.
      */
-    static void prefer(String process) {
+    static void preferThisProcess() {
         try {
-            Files.writeString(Path.of("/proc/" + process + "/autogroup"), "-20");
+            Files.writeString(Path.of("/proc/self/autogroup"), "-20");
         } catch (IOException e) {
-            System.err.println("bench/compare: no priority for process " + process + ": " + e.getMessage());
+            System.err.println("bench/compare: programs get no priority: " + e.getMessage());
         }
     }
 

@@ -22,8 +22,8 @@ final class TestpmdBackEnd implements BackEnd {
         if (scene.tap()) {
             vdevs.add("net_tap0,iface=" + name);
         }
-        return new TestpmdBackEnd(Testpmd.start(bench, scene.tap() ? bench.insideNamespace() : List.of(), name, cpu,
-            Testpmd.SHARED, vdevs, List.of("--forward-mode=io")), () -> bench.received(name));
+        return new TestpmdBackEnd(Testpmd.start(bench, scene.tap() ? bench.namespace().inside() : List.of(), name, cpu,
+            Testpmd.SHARED, vdevs, List.of("--forward-mode=io")), () -> bench.namespace().received(name));
     }
 
     @Override

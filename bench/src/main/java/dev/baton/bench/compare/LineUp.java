@@ -1,0 +1,79 @@
+package dev.baton.bench.compare;
+
+import dev.baton.ffi.NetDevice;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import java.util.function.Supplier;
+
+/** Who takes turns in a scene. */
+final class LineUp {
+    /** Of clients and of senders. */
+    static final int CLIENT_CPU = 0;
+    /** Of what is measured. */
+    static final int BACK_END_CPU = 1;
+
+    private final Bench bench;
+    private final Scene scene;
+    private final Sides sides;
+
+    private LineUp(Bench bench, Scene scene, Sides sides) {
+        this.bench = bench;
+        this.scene = scene;
+        this.sides = sides;
+    }
+
+    /** What starts them; Baton's is the first. */
+    static List<Supplier<Contender>> of(Bench bench, Scene scene, Sides sides) {
+        LineUp lineUp = new LineUp(bench, scene, sides);
+        List<Supplier<Contender>> all = new ArrayList<>();
+        all.add(() -> lineUp.forwarder("Baton", "baton", lineUp.baton("baton")));
+        all.add(() -> lineUp.forwarder(sides.peerName(), "peer", lineUp.peer("peer")));
+        return all;
+    }
+
+    private BackEnd baton(String name) {
+        return BatonBackEnd.start(sides.launcher(), name, bench, scene, BACK_END_CPU);
+    }
+
+    private BackEnd peer(String name) {
+        return sides.against() == null ? TestpmdBackEnd.start(name, bench, scene, BACK_END_CPU)
+            : BatonBackEnd.start(sides.against(), name, bench, scene, BACK_END_CPU);
+    }
+
+    /** A back end of that name with the client that the scene wants. */
+    private Contender forwarder(String label, String name, BackEnd backEnd) {
+        return switch (scene.kind()) {
+            case LOOP, FLOWGEN -> attach(backEnd, end -> Forwarder.toClient(label, end, testpmd(name)));
+            case TO_TAP, FLOW_TO_TAP -> attach(backEnd, end -> Forwarder.toTap(label, end, testpmd(name)));
+            case FROM_TAP -> attach(backEnd, end -> Forwarder.toClient(label, end,
+                Guest.behindTap(bench, scene, name, network(name), CLIENT_CPU)));
+        };
+    }
+
+    private Client testpmd(String name) {
+        return TestpmdClient.start(bench, scene, name, CLIENT_CPU);
+    }
+
+    /** Makes a client, then has the back end forward. */
+    private static Contender attach(BackEnd backEnd, Function<BackEnd, Contender> client) {
+        try {
+            Contender contender = client.apply(backEnd);
+            backEnd.forward();
+            return contender;
+        } catch (RuntimeException e) {
+            backEnd.close();
+            throw e;
+        }
+    }
+
+    /** Gives a TAP a network of its own; returns a host in it, which nobody has to be asked about. */
+    private String network(String tap) {
+        String network = bench.namespace().newNetwork();
+        bench.namespace().configure(tap, network + 1);
+        return bench.namespace().call(() -> {
+            NetDevice.noArp(tap, true);
+            return network + 2;
+        });
+    }
+}
