@@ -1,8 +1,10 @@
 package dev.baton.bench.compare;
 
 import dev.baton.ffi.NetDevice;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -12,6 +14,9 @@ final class LineUp {
     static final int CLIENT_CPU = 0;
     /** Of what is measured. */
     static final int BACK_END_CPU = 1;
+
+    /** As many buffers as the clients' rings have. */
+    private static final int RING = 1024;
 
     private final Bench bench;
     private final Scene scene;
@@ -29,7 +34,34 @@ final class LineUp {
         List<Supplier<Contender>> all = new ArrayList<>();
         all.add(() -> lineUp.forwarder("Baton", "baton", lineUp.baton("baton")));
         all.add(() -> lineUp.forwarder(sides.peerName(), "peer", lineUp.peer("peer")));
+        if (sides.against() == null) {
+            lineUp.addLimits(all);
+        }
         return all;
+    }
+
+    private void addLimits(List<Supplier<Contender>> all) {
+        switch (scene.kind()) {
+            case LOOP, FLOWGEN -> {
+                all.add(() -> new CopyLimit(scene.frameBytes(), BACK_END_CPU));
+                all.add(LineLimit::oneWay);
+            }
+            case TO_TAP, FLOW_TO_TAP -> addLoops(all,
+                (loop, buffers) -> TapLoop.writing(bench, loop, scene, buffers, BACK_END_CPU));
+            case FROM_TAP -> addLoops(all,
+                (loop, buffers) -> TapLoop.reading(bench, loop, buffers, BACK_END_CPU,
+                    tap -> Guest.sender(bench, scene, tap, network(tap), CLIENT_CPU)));
+        }
+    }
+
+    private void addLoops(List<Supplier<Contender>> all, BiFunction<Path, Integer, Contender> start) {
+        Path loop = TapLoop.compile(bench);
+        if (loop == null) {
+            System.err.println("bench/compare: there is no gcc here, so " + scene.word() + " goes without a loop in C");
+        } else {
+            all.add(() -> start.apply(loop, 1));
+            all.add(() -> start.apply(loop, RING));
+        }
     }
 
     private BackEnd baton(String name) {

@@ -2,8 +2,10 @@
  * A plain loop over write(2) or read(2) on a TAP: what the kernel takes for a frame when nothing is done besides.
  * A peer of the benchmark; no part of Baton.
  *
- *   tap-loop NAME write FILE    writes the Ethernet frame that is in the file
- *   tap-loop NAME read          reads and forgets
+ *   tap-loop NAME BUFFERS write FILE    writes the Ethernet frame that is in the file
+ *   tap-loop NAME BUFFERS read          reads and forgets
+ *
+ * The frames lie in so many buffers in turn, as far apart as DPDK's: one stays in the core's own cache.
  *
  * Makes the TAP in the network namespace that it is in, says "ready", and for each line of its input, a number of
  * milliseconds, works that long and says "frames F busy B of T": B nanoseconds of rounds that moved frames, out of T.
@@ -20,9 +22,18 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HEADER = 12, ROUND = 64, ROOM = 65536 };
+enum { HEADER = 12, ROUND = 64, BUFFER = 2304 };
 
-static char buffer[ROOM];
+static char *buffers;
+static int count, turn;
+
+static char *next_buffer(void)
+{
+    char *buffer = buffers + (size_t)turn * BUFFER;
+
+    turn = turn + 1 < count ? turn + 1 : 0;
+    return buffer;
+}
 
 static void fail(const char *what)
 {
@@ -60,7 +71,7 @@ static int open_tap(const char *name)
 static int write_round(int tap, int length)
 {
     for (int i = 0; i < ROUND; i++)
-        if (write(tap, buffer, length) != length)
+        if (write(tap, next_buffer(), length) != length)
             fail("write");
     return ROUND;
 }
@@ -69,7 +80,7 @@ static int read_round(int tap)
 {
     int frames = 0;
 
-    while (frames < ROUND && read(tap, buffer, ROOM) > 0)
+    while (frames < ROUND && read(tap, next_buffer(), BUFFER) > 0)
         frames++;
     if (frames < ROUND && errno != EAGAIN)
         fail("read");
@@ -78,20 +89,26 @@ static int read_round(int tap)
 
 int main(int argc, char **argv)
 {
-    int writes = argc == 4 && !strcmp(argv[2], "write");
+    int writes = argc == 5 && !strcmp(argv[3], "write");
     int length = HEADER;
     char line[64];
 
-    if (!writes && (argc != 3 || strcmp(argv[2], "read"))) {
-        fprintf(stderr, "usage: tap-loop NAME write FILE | tap-loop NAME read\n");
+    count = argc > 2 ? atoi(argv[2]) : 0;
+    if (count < 1 || (!writes && (argc != 4 || strcmp(argv[3], "read")))) {
+        fprintf(stderr, "usage: tap-loop NAME BUFFERS write FILE | tap-loop NAME BUFFERS read\n");
         return 2;
     }
+    buffers = calloc(count, BUFFER);
+    if (!buffers)
+        fail("no memory");
     int tap = open_tap(argv[1]);
     if (writes) {
-        FILE *file = fopen(argv[3], "r");
+        FILE *file = fopen(argv[4], "r");
         if (!file)
-            fail(argv[3]);
-        length += fread(buffer + HEADER, 1, ROOM - HEADER, file);
+            fail(argv[4]);
+        length += fread(buffers + HEADER, 1, BUFFER - HEADER, file);
+        for (int i = 1; i < count; i++)
+            memcpy(buffers + (size_t)i * BUFFER, buffers, length);
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     printf("ready\n");
