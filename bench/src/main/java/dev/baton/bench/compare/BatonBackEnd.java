@@ -33,9 +33,7 @@ final class BatonBackEnd implements BackEnd {
      * @param name     what its sockets and interfaces are called
      */
     static BatonBackEnd start(Path launcher, String name, Bench bench, Scene scene, int cpu) {
-        Path control = bench.socket(name + "-control", 0);
-        List<String> command = new ArrayList<>(List.of(launcher.toString(), "run", "--control",
-            control.toString(), "--cpus", String.valueOf(cpu), "--idle", "busy"));
+        List<String> command = new ArrayList<>();
         for (int i = 0; i < scene.clientPorts(); i++) {
             command.addAll(List.of("--port", "vhost-user:vm" + i + ",path=" + bench.socket(name, i)));
         }
@@ -43,6 +41,22 @@ final class BatonBackEnd implements BackEnd {
             command.addAll(List.of("--port", "tap:" + name + ",netns=" + bench.namespace().path()));
         }
         command.addAll(List.of("--wire", "vm0=" + (scene.tap() ? name : "vm1")));
+        return start(launcher, name, bench, command, cpu);
+    }
+
+    /** Starts it with a TAP in each of two namespaces. */
+    static BatonBackEnd startTaps(Path launcher, String name, Bench bench, Namespace left, Namespace right, int cpu) {
+        String a = TcpTransfer.left(name);
+        String b = TcpTransfer.right(name);
+        return start(launcher, name, bench, List.of("--port", "tap:" + a + ",netns=" + left.path(),
+            "--port", "tap:" + b + ",netns=" + right.path(), "--wire", a + "=" + b), cpu);
+    }
+
+    private static BatonBackEnd start(Path launcher, String name, Bench bench, List<String> ports, int cpu) {
+        Path control = bench.socket(name + "-control", 0);
+        List<String> command = new ArrayList<>(List.of(launcher.toString(), "run", "--control",
+            control.toString(), "--cpus", String.valueOf(cpu), "--idle", "busy"));
+        command.addAll(ports);
         Program program = bench.start(name, cpu, command);
         try {
             program.await(READY, 0, 120);

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -15,6 +16,7 @@ final class Bench implements AutoCloseable {
     /** Of another host, so that the kernel looks at the frames and lets go. */
     private static final byte[] FLOW_MAC = {2, 0, 0, 0, 0, 9};
     private static final int FLOW_FRAMES = 512;
+    private static final int PATIENCE_SECONDS = 20;
 
     private final Path folder;
     private final List<Namespace> namespaces = new CopyOnWriteArrayList<>();
@@ -38,9 +40,21 @@ final class Bench implements AutoCloseable {
 
     /** Starts a program on a CPU, which ends with the run at the latest. */
     Program start(String name, int cpu, List<String> command) {
-        Program program = Program.start(name, cpu, command);
+        return start(name, String.valueOf(cpu), command);
+    }
+
+    /** The same on some CPUs, as taskset(1) takes them. */
+    Program start(String name, String cpus, List<String> command) {
+        Program program = Program.start(name, cpus, command);
         programs.add(program);
         return program;
+    }
+
+    /** Runs a short command in a namespace. */
+    void run(Namespace namespace, String... words) {
+        List<String> command = new ArrayList<>(namespace.inside());
+        command.addAll(List.of(words));
+        start(words[0], LineUp.CLIENT_CPU, command).finish(PATIENCE_SECONDS);
     }
 
     /** A path of a socket, which a back end of that name has for a port. */

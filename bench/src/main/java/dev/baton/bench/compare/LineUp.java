@@ -17,6 +17,8 @@ final class LineUp {
 
     /** As many buffers as the clients' rings have. */
     private static final int RING = 1024;
+    /** To the back end and from it, for each port. */
+    private static final int WAYS = 4;
 
     private final Bench bench;
     private final Scene scene;
@@ -32,6 +34,10 @@ final class LineUp {
     static List<Supplier<Contender>> of(Bench bench, Scene scene, Sides sides) {
         LineUp lineUp = new LineUp(bench, scene, sides);
         List<Supplier<Contender>> all = new ArrayList<>();
+        if (scene.kind() == Scene.Kind.TCP) {
+            lineUp.addTransfers(all);
+            return all;
+        }
         all.add(() -> lineUp.forwarder("Baton", "baton", lineUp.baton("baton")));
         all.add(() -> lineUp.forwarder(sides.peerName(), "peer", lineUp.peer("peer")));
         if (sides.against() == null) {
@@ -51,7 +57,30 @@ final class LineUp {
             case FROM_TAP -> addLoops(all,
                 (loop, buffers) -> TapLoop.reading(bench, loop, buffers, BACK_END_CPU,
                     tap -> Guest.sender(bench, scene, tap, network(tap), CLIENT_CPU)));
+            case LATENCY -> all.add(() -> LineLimit.ways(WAYS));
+            case TCP -> { }
         }
+    }
+
+    private void addTransfers(List<Supplier<Contender>> all) {
+        all.add(() -> transfer("Baton", "baton", (left, right) ->
+            BatonBackEnd.startTaps(sides.launcher(), "baton", bench, left, right, BACK_END_CPU)));
+        Path against = sides.against();
+        if (against != null) {
+            all.add(() -> transfer(sides.peerName(), "peer", (left, right) ->
+                BatonBackEnd.startTaps(against, "peer", bench, left, right, BACK_END_CPU)));
+            return;
+        }
+        all.add(() -> transfer(sides.peerName(), "peer", (left, right) ->
+            TestpmdBackEnd.startTaps("peer", bench, left, right, BACK_END_CPU)));
+        all.add(() -> TcpTransfer.throughVeth("veth, 1 CPU", "veth", bench, CLIENT_CPU));
+        all.add(() -> TcpTransfer.throughVeth("veth, 2 CPUs", "veth2", bench, BACK_END_CPU));
+    }
+
+    private Contender transfer(String label, String name, BiFunction<Namespace, Namespace, BackEnd> start) {
+        Namespace left = bench.newNamespace();
+        Namespace right = bench.newNamespace();
+        return attach(start.apply(left, right), end -> TcpTransfer.through(end, label, name, bench, left, right));
     }
 
     private void addLoops(List<Supplier<Contender>> all, BiFunction<Path, Integer, Contender> start) {
@@ -80,6 +109,9 @@ final class LineUp {
             case TO_TAP, FLOW_TO_TAP -> attach(backEnd, end -> Forwarder.toTap(label, end, testpmd(name)));
             case FROM_TAP -> attach(backEnd, end -> Forwarder.toClient(label, end,
                 Guest.behindTap(bench, scene, name, network(name), CLIENT_CPU)));
+            case LATENCY -> attach(backEnd, end -> new RoundTrip(label, end,
+                Guest.betweenPorts(bench, scene, name, CLIENT_CPU)));
+            case TCP -> throw new IllegalStateException("a transfer has no client of its own");
         };
     }
 

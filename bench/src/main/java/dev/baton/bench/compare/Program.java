@@ -15,7 +15,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A program under measurement: bound to one CPU, in a session of its own whose scheduling group comes before all
+ * A program under measurement: bound to its CPUs, in a session of its own whose scheduling group comes before all
  * others, and stopped while it is not its turn, so that it stays as warm as it is.
  */
 final class Program implements AutoCloseable {
@@ -38,9 +38,13 @@ final class Program implements AutoCloseable {
         Thread.ofPlatform().daemon().name(name + "-output").start(this::collect);
     }
 
-    /** Starts a program on a CPU. */
-    static Program start(String name, int cpu, List<String> command) {
-        List<String> bound = new ArrayList<>(List.of("setsid", "taskset", "-c", String.valueOf(cpu), "sh", "-c",
+    /**
+     * Starts a program.
+     *
+     * @param cpus where all of its threads run, as taskset(1) takes it
+     */
+    static Program start(String name, String cpus, List<String> command) {
+        List<String> bound = new ArrayList<>(List.of("setsid", "taskset", "-c", cpus, "sh", "-c",
             PREFERRED, "sh"));
         bound.addAll(command);
         try {
@@ -129,6 +133,37 @@ final class Program implements AutoCloseable {
                     throw new BenchFailure("interrupted", e);
                 }
             }
+        }
+    }
+
+    /** Waits for its end, which has to be a good one. */
+    void finish(int seconds) {
+        output(seconds);
+        if (process.exitValue() != 0) {
+            throw new BenchFailure(name + " failed:\n" + tail());
+        }
+    }
+
+    /** Waits for its end, and gives all that it has said. */
+    String output(int seconds) {
+        long deadlineNs = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
+        try {
+            synchronized (output) {
+                while (!ended) {
+                    long leftMs = TimeUnit.NANOSECONDS.toMillis(deadlineNs - System.nanoTime());
+                    if (leftMs <= 0) {
+                        throw new BenchFailure(name + " does not end:\n" + tail());
+                    }
+                    output.wait(leftMs);
+                }
+            }
+            process.waitFor();
+            return output.toString();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new BenchFailure("interrupted", e);
+        } finally {
+            close();
         }
     }
 

@@ -14,7 +14,10 @@ enum Scene {
     FLOW_TO_TAP_64(Kind.FLOW_TO_TAP, 64),
     FLOW_TO_TAP_1514(Kind.FLOW_TO_TAP, 1514),
     FROM_TAP_64(Kind.FROM_TAP, 64),
-    FROM_TAP_1514(Kind.FROM_TAP, 1514);
+    FROM_TAP_1514(Kind.FROM_TAP, 1514),
+    LATENCY_64(Kind.LATENCY, 64),
+    LATENCY_1514(Kind.LATENCY, 1514),
+    TCP_TAPS(Kind.TCP, 0);
 
     private final Kind kind;
     private final int frameBytes;
@@ -35,7 +38,11 @@ enum Scene {
         /** The same with what programs send, checksums and all: txonly leaves them out. */
         FLOW_TO_TAP(1, true, "one port to a TAP, the client sends a UDP flow"),
         /** The other way. */
-        FROM_TAP(1, true, "a TAP to one port, a UDP socket on the client's CPU sends all it can");
+        FROM_TAP(1, true, "a TAP to one port, a UDP socket on the client's CPU sends all it can"),
+        /** There and back: in by each of the ports, out by each. */
+        LATENCY(2, false, "two ports wired, one frame on the way, there and back"),
+        /** Of the kernel, with segmentation where a TAP takes it; frames as long as they get. */
+        TCP(0, true, "two TAPs wired, iperf3 sends by TCP from one namespace to another");
 
         private final int clientPorts;
         private final boolean tap;
@@ -58,7 +65,7 @@ enum Scene {
     }
 
     String what() {
-        return kind.what + ", " + frameBytes + " bytes";
+        return frameBytes == 0 ? kind.what : kind.what + ", " + frameBytes + " bytes";
     }
 
     Kind kind() {
@@ -70,7 +77,7 @@ enum Scene {
         return kind.clientPorts;
     }
 
-    /** Of an Ethernet frame. */
+    /** Of an Ethernet frame; 0 where that is not the scene's to say. */
     int frameBytes() {
         return frameBytes;
     }

@@ -26,6 +26,16 @@ final class TestpmdBackEnd implements BackEnd {
             Testpmd.SHARED, vdevs, List.of("--forward-mode=io")), () -> bench.namespace().received(name));
     }
 
+    /** Two TAPs, which it makes in one namespace: the second one has to be moved to where it belongs. */
+    static TestpmdBackEnd startTaps(String name, Bench bench, Namespace left, Namespace right, int cpu) {
+        String moved = TcpTransfer.right(name);
+        Testpmd testpmd = Testpmd.start(bench, left.inside(), name, cpu, Testpmd.SHARED,
+            List.of("net_tap0,iface=" + TcpTransfer.left(name), "net_tap1,iface=" + moved),
+            List.of("--forward-mode=io"));
+        bench.run(left, "ip", "link", "set", moved, "netns", right.path());
+        return new TestpmdBackEnd(testpmd, () -> right.received(moved));
+    }
+
     @Override
     public void forward() {
         testpmd.command("start");
