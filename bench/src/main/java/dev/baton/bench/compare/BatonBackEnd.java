@@ -52,12 +52,24 @@ final class BatonBackEnd implements BackEnd {
             "--port", "tap:" + b + ",netns=" + right.path(), "--wire", a + "=" + b), cpu);
     }
 
+    /** Starts it with one vhost-user port and one TAP, as it is when nobody says how it is to idle and where to run. */
+    static BatonBackEnd startUnbound(Path launcher, String name, Bench bench, Namespace host) {
+        return start(launcher, name, bench, LineUp.BOTH_CPUS, List.of(
+            "--port", "vhost-user:vm0,path=" + bench.socket(name, 0),
+            "--port", "tap:" + name + ",netns=" + host.path(), "--wire", "vm0=" + name));
+    }
+
     private static BatonBackEnd start(Path launcher, String name, Bench bench, List<String> ports, int cpu) {
+        List<String> options = new ArrayList<>(List.of("--cpus", String.valueOf(cpu), "--idle", "busy"));
+        options.addAll(ports);
+        return start(launcher, name, bench, String.valueOf(cpu), options);
+    }
+
+    private static BatonBackEnd start(Path launcher, String name, Bench bench, String cpus, List<String> options) {
         Path control = bench.socket(name + "-control", 0);
-        List<String> command = new ArrayList<>(List.of(launcher.toString(), "run", "--control",
-            control.toString(), "--cpus", String.valueOf(cpu), "--idle", "busy"));
-        command.addAll(ports);
-        Program program = bench.start(name, cpu, command);
+        List<String> command = new ArrayList<>(List.of(launcher.toString(), "run", "--control", control.toString()));
+        command.addAll(options);
+        Program program = bench.start(name, cpus, command);
         try {
             program.await(READY, 0, 120);
         } catch (BenchFailure e) {

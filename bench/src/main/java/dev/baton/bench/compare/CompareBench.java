@@ -19,7 +19,8 @@ import picocli.CommandLine.ParameterException;
 @Command(name = "bench/compare", sortOptions = false, usageHelpAutoWidth = true,
     description = {"Measures Baton and its peers in turn, behind the same client, DPDK's testpmd the first of them.",
         "The client runs on CPU 0, what is measured on CPU 1; whose turn it is not is stopped.",
-        "Needs root, 2 CPUs, dpdk-testpmd and 192 free hugepages of 2 MiB.", ""},
+        "Needs root, 2 CPUs, dpdk-testpmd and 192 free hugepages of 2 MiB; some scenes iperf3, gcc, or QEMU and",
+        "the guest that .ci/clients makes.", ""},
     footer = {"", "Exit status: 0; 1 when it failed; 2 usage.", "", "Scenes:"})
 public final class CompareBench implements Callable<Integer> {
     @Option(names = "--launcher", hidden = true, required = true)
@@ -69,6 +70,10 @@ public final class CompareBench implements Callable<Integer> {
         line.setExecutionExceptionHandler((failure, command, parsed) -> {
             command.getErr().println("bench/compare: " + failure.getMessage());
             return 1;
+        });
+        line.setParameterExceptionHandler((failure, parsed) -> {
+            failure.getCommandLine().getErr().println("bench/compare: " + failure.getMessage());
+            return 2;
         });
         System.exit(line.execute(arguments));
     }

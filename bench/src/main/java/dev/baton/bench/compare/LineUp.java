@@ -14,6 +14,8 @@ final class LineUp {
     static final int CLIENT_CPU = 0;
     /** Of what is measured. */
     static final int BACK_END_CPU = 1;
+    /** Of what is not to be bound, as taskset(1) takes them. */
+    static final String BOTH_CPUS = CLIENT_CPU + "," + BACK_END_CPU;
 
     /** As many buffers as the clients' rings have. */
     private static final int RING = 1024;
@@ -34,16 +36,20 @@ final class LineUp {
     static List<Supplier<Contender>> of(Bench bench, Scene scene, Sides sides) {
         LineUp lineUp = new LineUp(bench, scene, sides);
         List<Supplier<Contender>> all = new ArrayList<>();
-        if (scene.kind() == Scene.Kind.TCP) {
-            lineUp.addTransfers(all);
-            return all;
-        }
-        all.add(() -> lineUp.forwarder("Baton", "baton", lineUp.baton("baton")));
-        all.add(() -> lineUp.forwarder(sides.peerName(), "peer", lineUp.peer("peer")));
-        if (sides.against() == null) {
-            lineUp.addLimits(all);
+        switch (scene.kind()) {
+            case TCP -> lineUp.addTransfers(all);
+            case GUEST_RECEIVES, GUEST_SENDS -> lineUp.addGuests(all);
+            default -> lineUp.addForwarders(all);
         }
         return all;
+    }
+
+    private void addForwarders(List<Supplier<Contender>> all) {
+        all.add(() -> forwarder("Baton", "baton", baton("baton")));
+        all.add(() -> forwarder(sides.peerName(), "peer", peer("peer")));
+        if (sides.against() == null) {
+            addLimits(all);
+        }
     }
 
     private void addLimits(List<Supplier<Contender>> all) {
@@ -58,7 +64,7 @@ final class LineUp {
                 (loop, buffers) -> TapLoop.reading(bench, loop, buffers, BACK_END_CPU,
                     tap -> Guest.sender(bench, scene, tap, network(tap), CLIENT_CPU)));
             case LATENCY -> all.add(() -> LineLimit.ways(WAYS));
-            case TCP -> { }
+            default -> { }
         }
     }
 
@@ -75,6 +81,20 @@ final class LineUp {
             TestpmdBackEnd.startTaps("peer", bench, left, right, BACK_END_CPU)));
         all.add(() -> TcpTransfer.throughVeth("veth, 1 CPU", "veth", bench, CLIENT_CPU));
         all.add(() -> TcpTransfer.throughVeth("veth, 2 CPUs", "veth2", bench, BACK_END_CPU));
+    }
+
+    private void addGuests(List<Supplier<Contender>> all) {
+        Path checkout = sides.launcher().resolveSibling("").toAbsolutePath().normalize();
+        all.add(() -> guest("Baton", "baton", sides.launcher(), checkout));
+        Path against = sides.against();
+        all.add(() -> against != null ? guest(sides.peerName(), "peer", against, checkout)
+            : GuestTransfer.throughQemu("QEMU's virtio-net", "peer", bench, scene, checkout));
+    }
+
+    private Contender guest(String label, String name, Path launcher, Path checkout) {
+        Namespace host = bench.newNamespace();
+        return attach(BatonBackEnd.startUnbound(launcher, name, bench, host),
+            end -> GuestTransfer.through(end, label, name, bench, host, scene, checkout));
     }
 
     private Contender transfer(String label, String name, BiFunction<Namespace, Namespace, BackEnd> start) {
@@ -111,7 +131,7 @@ final class LineUp {
                 Guest.behindTap(bench, scene, name, network(name), CLIENT_CPU)));
             case LATENCY -> attach(backEnd, end -> new RoundTrip(label, end,
                 Guest.betweenPorts(bench, scene, name, CLIENT_CPU)));
-            case TCP -> throw new IllegalStateException("a transfer has no client of its own");
+            default -> throw new IllegalStateException(scene + " has no client of this kind");
         };
     }
 

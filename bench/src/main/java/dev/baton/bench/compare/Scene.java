@@ -17,7 +17,9 @@ enum Scene {
     FROM_TAP_1514(Kind.FROM_TAP, 1514),
     LATENCY_64(Kind.LATENCY, 64),
     LATENCY_1514(Kind.LATENCY, 1514),
-    TCP_TAPS(Kind.TCP, 0);
+    TCP_TAPS(Kind.TCP, 0),
+    GUEST_RECEIVES(Kind.GUEST_RECEIVES, 0),
+    GUEST_SENDS(Kind.GUEST_SENDS, 0);
 
     private final Kind kind;
     private final int frameBytes;
@@ -42,7 +44,10 @@ enum Scene {
         /** There and back: in by each of the ports, out by each. */
         LATENCY(2, false, "two ports wired, one frame on the way, there and back"),
         /** Of the kernel, with segmentation where a TAP takes it; frames as long as they get. */
-        TCP(0, true, "two TAPs wired, iperf3 sends by TCP from one namespace to another");
+        TCP(0, true, "two TAPs wired, iperf3 sends by TCP from one namespace to another"),
+        /** A stock guest, whose processors are emulated. */
+        GUEST_RECEIVES(1, true, "a guest in QEMU and a TAP, iperf3 sends by TCP to the guest"),
+        GUEST_SENDS(1, true, "a guest in QEMU and a TAP, iperf3 sends by TCP from the guest");
 
         private final int clientPorts;
         private final boolean tap;
