@@ -2,6 +2,8 @@ package dev.baton.bench;
 
 import dev.baton.ffi.Mapping;
 import dev.baton.ffi.RawMemory;
+import dev.baton.virtqueue.ChainBurst;
+import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.GuestMemory;
 import dev.baton.virtqueue.MemoryRegion;
 import dev.baton.virtqueue.QueueState;
@@ -9,52 +11,72 @@ import dev.baton.virtqueue.RingFormat;
 import dev.baton.virtqueue.Virtqueue;
 import dev.baton.virtqueue.VirtqueueDriver;
 import dev.baton.virtqueue.VirtqueueLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
  * A split virtqueue whose driver costs next to nothing: all chains are in the ring from the start, and to make
  * buffers available is one store of the available index, since a device that uses chains in order finds the same
- * heads in the same slots for ever.
+ * heads in the same slots for ever. Where INDIRECT_DESC was negotiated, chains of several segments are in tables.
  */
 final class BenchRing {
     private static final long GUEST_BASE = 0x1_0000_0000L;
+    private static final long TABLES = 0x1000;
 
     final Virtqueue device;
     private final long availIndex;
     private int availIdx;
 
-    /** A ring full of chains. */
+    /** A ring full of chains, which lie in one region of guest memory. */
     BenchRing(int size, long features, boolean writable, int... segmentBytes) {
-        int chainBytes = 0;
-        for (int bytes : segmentBytes) {
-            chainBytes += bytes;
-        }
-        int chains = size / segmentBytes.length;
-        int stride = (chainBytes + 63) & -64;
-        long ringBytes = VirtqueueLayout.contiguousBytes(RingFormat.SPLIT, size);
-        long length = ringBytes + (long) chains * stride;
+        this(1, size, features, writable, segmentBytes);
+    }
+
+    private BenchRing(int regions, int size, long features, boolean writable, int... segmentBytes) {
+        boolean indirect = (features & Features.INDIRECT_DESC) != 0;
+        int segments = segmentBytes.length;
+        int chains = indirect ? size : size / segments;
+        int stride = Arrays.stream(segmentBytes).sum() + 63 & -64;
+        long ringBytes = VirtqueueLayout.contiguousBytes(RingFormat.SPLIT, size) + 63 & -64;
+        long tableBytes = indirect ? VirtqueueDriver.indirectTableBytes(size, segments) : 0;
+        long regionBytes = (chains + regions - 1L) / regions * stride;
         // Mapped as long as the JVM lives: a trial's rings are few.
-        long host = Mapping.anonymous(length).address();
+        long host = Mapping.anonymous(ringBytes + tableBytes + regions * regionBytes).address();
         VirtqueueLayout layout = VirtqueueLayout.contiguous(RingFormat.SPLIT, size, host);
         VirtqueueDriver driver = VirtqueueDriver.of(layout, features, 0);
-        long[] addresses = new long[segmentBytes.length];
+        List<MemoryRegion> memory = new ArrayList<>();
+        if (indirect) {
+            memory.add(new MemoryRegion(TABLES, tableBytes, TABLES, host + ringBytes));
+            driver.useIndirectTables(host + ringBytes, TABLES, segments);
+        }
+        for (int i = 0; i < regions; i++) {
+            // With as much between them as they are long: nothing can take two for one.
+            long guest = GUEST_BASE + 2L * i * regionBytes;
+            memory.add(new MemoryRegion(guest, regionBytes, guest, host + ringBytes + tableBytes + i * regionBytes));
+        }
+        long[] addresses = new long[segments];
         for (int i = 0; i < chains; i++) {
-            long at = GUEST_BASE + ringBytes + (long) i * stride;
-            for (int s = 0; s < segmentBytes.length; s++) {
+            long at = GUEST_BASE + 2L * (i % regions) * regionBytes + (long) (i / regions) * stride;
+            for (int s = 0; s < segments; s++) {
                 addresses[s] = at;
                 at += segmentBytes[s];
             }
             if (writable) {
-                driver.addWritable(addresses, segmentBytes, segmentBytes.length);
+                driver.addWritable(addresses, segmentBytes, segments);
             } else {
-                driver.addReadable(addresses, segmentBytes, segmentBytes.length);
+                driver.addReadable(addresses, segmentBytes, segments);
             }
         }
         driver.disableNotifications();
         repeatHeads(layout, chains);
-        GuestMemory memory = GuestMemory.of(List.of(new MemoryRegion(GUEST_BASE, length, GUEST_BASE, host)));
-        device = Virtqueue.of(layout, memory, features, QueueState.fresh(layout.format()));
+        device = Virtqueue.of(layout, GuestMemory.of(memory), features, QueueState.fresh(layout.format()));
         availIndex = layout.availableRing() + 2;
+    }
+
+    /** A ring full of chains that the device reads, of which each is in another region than the one before. */
+    static BenchRing over(int regions, int size, long features, int... segmentBytes) {
+        return new BenchRing(regions, size, features, false, segmentBytes);
     }
 
     /** With chains of several descriptors there are fewer heads than slots: they come round again. */
@@ -69,5 +91,17 @@ final class BenchRing {
     void offer(int chains) {
         availIdx = (availIdx + chains) & 0xFFFF;
         RawMemory.putShortRelease(availIndex, (short) availIdx);
+    }
+
+    /** Makes a burst available, walks it and gives it back untouched; returns its chains. */
+    int walk(ChainBurst into, int chains) {
+        offer(chains);
+        int walked = device.fetchReadable(into, chains);
+        if (walked != chains) {
+            throw new BenchFailure("walked " + walked + " chains of " + chains + ": " + device.fault());
+        }
+        device.use(into, 0, walked);
+        device.publish();
+        return walked;
     }
 }

@@ -19,9 +19,10 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * What the state in the baton costs: one burst fetched, used and published by a virtqueue that keeps its record, and by
- * one that does not. Frames are not touched, so this is the worst case; {@link RingForwardBenchmark} has the same
- * choice with frames that are copied. The result is per burst. Run with {@code -prof gc}: nothing is allocated.
+ * What the state in the baton costs, and the decision on a notification: one burst fetched, used and published by a
+ * virtqueue that keeps its record, and by one that does not. Frames are not touched, so this is the worst case;
+ * {@link RingForwardBenchmark} has the same choice with frames that are copied. The result is per burst. Run with
+ * {@code -prof gc}: nothing is allocated.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -42,6 +43,10 @@ public class PublishBenchmark {
     @Param({"false", "true"})
     public boolean record;
 
+    /** Whether notifications are suppressed by an index, or by a flag. The driver wants none either way. */
+    @Param({"false", "true"})
+    public boolean eventIdx;
+
     private BenchRing ring;
     private Virtqueue queue;
     private ChainBurst frames;
@@ -49,7 +54,8 @@ public class PublishBenchmark {
     /** Fills the ring. */
     @Setup
     public void fillRing() {
-        ring = new BenchRing(RING_SIZE, Features.VERSION_1, false, CHAIN_BYTES);
+        ring = new BenchRing(RING_SIZE, Features.VERSION_1 | (eventIdx ? Features.EVENT_IDX : 0), false,
+            CHAIN_BYTES);
         queue = ring.device;
         frames = new ChainBurst(burst, 1024);
         if (record) {

@@ -157,7 +157,10 @@ final class NullToVirtqueue implements Transfer {
     @Override
     public boolean armWakeups() {
         Virtqueue queue = target.queue();
-        return source.lengthBytes(target.headerBytes()) != 0 && queue != null && target.enabled() && (!starved || queue.enableNotifications());
+        if (queue == null || !target.enabled() || source.lengthBytes(target.headerBytes()) == 0) {
+            return false;
+        }
+        return !starved || queue.enableNotifications();
     }
 
     @Override

@@ -18,8 +18,8 @@ final class VirtqueueToVirtqueue implements Transfer {
     /** A burst is a quarter of the sender's ring at most: the sender shall find room while the burst is on its way. */
     private static final int RING_SHARE = 2;
     /**
-     * The largest IP packet behind an Ethernet header with two VLAN tags. A chain can hold megabytes, and a receiver whose
-     * buffers are mergeable would be given them; none has room for such a frame where it puts frames together.
+     * The largest IP packet behind an Ethernet header with two VLAN tags. A chain can hold megabytes, and a receiver
+     * whose buffers are mergeable would be given them; none has room for such a frame where it puts frames together.
      */
     private static final int LONGEST_FRAME = VirtioNetHeader.LENGTH + 22 + 65_535;
 

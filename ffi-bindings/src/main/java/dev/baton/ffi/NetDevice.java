@@ -29,6 +29,7 @@ public final class NetDevice {
     static final int SIOCSIFTXQLEN = 0x8943;
     static final int IFF_UP = 0x1;
     static final int IFF_RUNNING = 0x40;
+    static final int IFF_NOARP = 0x80;
     static final int ARPHRD_ETHER = 1;
 
     static final StructLayout SOCKADDR = MemoryLayout.structLayout(
@@ -79,8 +80,17 @@ public final class NetDevice {
 
     /** Takes the interface up or down. */
     public static void up(String name, boolean up) {
+        flag(name, IFF_UP, up);
+    }
+
+    /** Has frames go out with the interface's own Ethernet address, and no neighbour is asked for another. */
+    public static void noArp(String name, boolean noArp) {
+        flag(name, IFF_NOARP, noArp);
+    }
+
+    private static void flag(String name, int flag, boolean set) {
         int flags = flags(name);
-        int wanted = up ? flags | IFF_UP : flags & ~IFF_UP;
+        int wanted = set ? flags | flag : flags & ~flag;
         request(name, "SIOCSIFFLAGS", SIOCSIFFLAGS,
             value -> value.set(JAVA_SHORT, 0, (short) wanted), value -> 0);
     }
@@ -153,6 +163,11 @@ public final class NetDevice {
             bytes[i] = (byte) Integer.parseInt(parts[i]);
         }
         return bytes;
+    }
+
+    /** Fills a {@link #SOCKADDR_IN}, all but the port, with an address such as {@code 10.0.0.1}. */
+    static void internetAddress(MemorySegment value, String address) {
+        internetAddress(value, ipv4(address));
     }
 
     private static void internetAddress(MemorySegment value, byte[] address) {

@@ -7,7 +7,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -175,6 +177,57 @@ class NetworkTest {
             }
             assertThatThrownBy(() -> PacketSocket.open("baton0", 0x88b5, 1 << 20)).hasMessageContaining("ENODEV");
         });
+    }
+
+    /** One call, and a TAP that takes no offloads: the kernel cuts, and each datagram is a frame of its own. */
+    @Test
+    void cutsWhatOneCallSendsIntoDatagrams() {
+        inNamespace(() -> {
+            try (Fd tap = TunTap.openClone(); Mapping memory = Mapping.anonymous(8192)) {
+                String name = TunTap.setIff(tap, "baton0", TunTap.IFF_TAP | TunTap.IFF_NO_PI);
+                FileIo.setNonBlocking(tap, true);
+                NetDevice.ipv4Address(name, "10.99.0.1", 24);
+                NetDevice.up(name, true);
+                NetDevice.noArp(name, true);
+                try (Fd socket = UdpSocket.connect("10.99.0.2", 4791)) {
+                    UdpSocket.segmentBytes(socket, 22);
+                    for (int i = 0; i < 2 * 22 + 10; i++) {
+                        RawMemory.putByte(memory.address() + i, (byte) i);
+                    }
+                    assertThat(FileIo.write(socket.value(), memory.address(), 54)).isEqualTo(54);
+                    assertThat(datagrams(tap, memory)).containsExactly(bytes(0, 22), bytes(22, 44), bytes(44, 54));
+                    UdpSocket.segmentBytes(socket, 0);
+                    assertThat(FileIo.write(socket.value(), memory.address(), 54)).isEqualTo(54);
+                    assertThat(datagrams(tap, memory)).containsExactly(bytes(0, 54));
+                    assertThatThrownBy(() -> UdpSocket.segmentBytes(socket, -1)).hasMessageContaining("EINVAL");
+                }
+                assertThatThrownBy(() -> UdpSocket.connect("10.98.0.2", 4791)).hasMessageContaining("ENETUNREACH");
+            }
+        });
+    }
+
+    /** The payloads of the UDP datagrams to port 4791 that wait in a TAP. */
+    private static List<String> datagrams(Fd tap, Mapping memory) {
+        int udp = 14 + 20;
+        long frame = memory.address() + 4096;
+        List<String> payloads = new ArrayList<>();
+        for (long length = FileIo.read(tap.value(), frame, 4096); length > 0;
+            length = FileIo.read(tap.value(), frame, 4096)) {
+            if (RawMemory.getShort(frame + udp + 2) == Short.reverseBytes((short) 4791)) {
+                byte[] payload = new byte[(int) length - udp - 8];
+                RawMemory.copyToArray(frame + udp + 8, payload, 0, payload.length);
+                payloads.add(HexFormat.of().formatHex(payload));
+            }
+        }
+        return payloads;
+    }
+
+    private static String bytes(int first, int end) {
+        byte[] bytes = new byte[end - first];
+        for (int i = 0; i < bytes.length; i++) {
+            bytes[i] = (byte) (first + i);
+        }
+        return HexFormat.of().formatHex(bytes);
     }
 
     /** An ARP request in, the answer of the kernel's own IP stack out: real frames, both ways. */

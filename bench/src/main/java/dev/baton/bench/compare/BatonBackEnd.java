@@ -33,20 +33,47 @@ final class BatonBackEnd implements BackEnd {
      * @param name     what its sockets and interfaces are called
      */
     static BatonBackEnd start(Path launcher, String name, Bench bench, Scene scene, int cpu) {
-        Path control = bench.socket(name + "-control", 0);
-        List<String> command = new ArrayList<>(List.of(launcher.toString(), "run", "--control",
-            control.toString(), "--cpus", String.valueOf(cpu), "--idle", "busy"));
+        List<String> command = new ArrayList<>();
         for (int i = 0; i < scene.clientPorts(); i++) {
             command.addAll(List.of("--port", "vhost-user:vm" + i + ",path=" + bench.socket(name, i)));
         }
         if (scene.tap()) {
-            command.addAll(List.of("--port", "tap:" + name + ",netns=" + bench.namespacePath()));
+            command.addAll(List.of("--port", "tap:" + name + ",netns=" + bench.namespace().path()));
         }
         if (scene.alone()) {
-            command.addAll(List.of("--port", "null:" + name + (scene.sent() ? ",send=" + scene.frameBytes() : "")));
+            String send = scene.kind() == Scene.Kind.SEND ? ",send=" + scene.frameBytes() : "";
+            command.addAll(List.of("--port", "null:" + name + send));
         }
         command.addAll(List.of("--wire", "vm0=" + (scene.tap() || scene.alone() ? name : "vm1")));
-        Program program = bench.start(name, cpu, command);
+        return start(launcher, name, bench, command, cpu);
+    }
+
+    /** Starts it with a TAP in each of two namespaces. */
+    static BatonBackEnd startTaps(Path launcher, String name, Bench bench, Namespace left, Namespace right, int cpu) {
+        String a = TcpTransfer.left(name);
+        String b = TcpTransfer.right(name);
+        return start(launcher, name, bench, List.of("--port", "tap:" + a + ",netns=" + left.path(),
+            "--port", "tap:" + b + ",netns=" + right.path(), "--wire", a + "=" + b), cpu);
+    }
+
+    /** Starts it with one vhost-user port and one TAP, as it is when nobody says how it is to idle and where to run. */
+    static BatonBackEnd startUnbound(Path launcher, String name, Bench bench, Namespace host) {
+        return start(launcher, name, bench, LineUp.BOTH_CPUS, List.of(
+            "--port", "vhost-user:vm0,path=" + bench.socket(name, 0),
+            "--port", "tap:" + name + ",netns=" + host.path(), "--wire", "vm0=" + name));
+    }
+
+    private static BatonBackEnd start(Path launcher, String name, Bench bench, List<String> ports, int cpu) {
+        List<String> options = new ArrayList<>(List.of("--cpus", String.valueOf(cpu), "--idle", "busy"));
+        options.addAll(ports);
+        return start(launcher, name, bench, String.valueOf(cpu), options);
+    }
+
+    private static BatonBackEnd start(Path launcher, String name, Bench bench, String cpus, List<String> options) {
+        Path control = bench.socket(name + "-control", 0);
+        List<String> command = new ArrayList<>(List.of(launcher.toString(), "run", "--control", control.toString()));
+        command.addAll(options);
+        Program program = bench.start(name, cpus, command);
         try {
             program.await(READY, 0, 120);
         } catch (BenchFailure e) {

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -16,10 +17,11 @@ import picocli.CommandLine.ParameterException;
 
 /** {@code bench/compare}: see docs/performance.md. */
 @Command(name = "bench/compare", sortOptions = false, usageHelpAutoWidth = true,
-    description = {"Measures Baton and DPDK's testpmd in turn, behind the same client: a testpmd with virtio-user.",
-        "The client runs on CPU 0, both back ends on CPU 1; whose turn it is not is stopped.",
-        "Needs root, 2 CPUs, dpdk-testpmd and 192 free hugepages of 2 MiB.", ""},
-    footer = {"", "Exit status: 0; 1 when it failed; 2 usage."})
+    description = {"Measures Baton and its peers in turn, behind the same client, DPDK's testpmd the first of them.",
+        "The client runs on CPU 0, what is measured on CPU 1; whose turn it is not is stopped.",
+        "Needs root, 2 CPUs, dpdk-testpmd and 192 free hugepages of 2 MiB; some scenes iperf3, gcc, or QEMU and",
+        "the guest that .ci/clients makes.", ""},
+    footer = {"", "Exit status: 0; 1 when it failed; 2 usage.", "", "Scenes:"})
 public final class CompareBench implements Callable<Integer> {
     @Option(names = "--launcher", hidden = true, required = true)
     private Path launcher = Path.of("baton");
@@ -62,9 +64,16 @@ public final class CompareBench implements Callable<Integer> {
     /** The command. */
     public static void main(String[] arguments) {
         CommandLine line = new CommandLine(new CompareBench());
+        List<String> footer = new ArrayList<>(List.of(line.getCommandSpec().usageMessage().footer()));
+        Arrays.stream(Scene.values()).map(CompareBench::line).forEach(footer::add);
+        line.getCommandSpec().usageMessage().footer(footer.toArray(String[]::new));
         line.setExecutionExceptionHandler((failure, command, parsed) -> {
             command.getErr().println("bench/compare: " + failure.getMessage());
             return 1;
+        });
+        line.setParameterExceptionHandler((failure, parsed) -> {
+            failure.getCommandLine().getErr().println("bench/compare: " + failure.getMessage());
+            return 2;
         });
         System.exit(line.execute(arguments));
     }
@@ -72,31 +81,33 @@ public final class CompareBench implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         if (list) {
-            for (Scene scene : Scene.values()) {
-                System.out.printf("%-12s %s%n", scene.word(), scene.what());
-            }
+            Arrays.stream(Scene.values()).map(CompareBench::line).forEach(System.out::println);
             return 0;
         }
         List<Scene> scenes = scenes();
         Sides sides = new Sides(launcher, against);
         List<Comparison> results = new ArrayList<>();
         // What it measures would not let it come to its turn.
-        Program.prefer("self");
+        Program.preferThisProcess();
         try (Bench bench = Bench.create()) {
             for (Scene scene : scenes) {
                 System.err.println("bench/compare: " + scene.word());
-                results.add(Comparison.run(bench, scene, sides, starts, pairs, seconds));
+                results.add(Comparison.run(scene, LineUp.of(bench, scene, sides), starts, pairs, seconds));
             }
         }
-        CompareReport report = new CompareReport(sides.peerName(), results);
+        CompareReport report = new CompareReport(results);
         System.out.print(report.table());
         if (json != null) {
             Files.writeString(json, report.json());
         }
         if (svg != null) {
-            Files.writeString(svg, CompareChart.of(sides.peerName(), results));
+            Files.writeString(svg, CompareChart.of(results));
         }
         return 0;
+    }
+
+    private static String line(Scene scene) {
+        return String.format(Locale.ROOT, "  %-18s %s", scene.word(), scene.what());
     }
 
     private List<Scene> scenes() {

@@ -2,60 +2,80 @@ package dev.baton.bench.compare;
 
 import java.util.List;
 import java.util.Locale;
-import java.util.function.ToDoubleFunction;
 
 /**
- * The ratios of all scenes as an SVG: a bar to the ratio of the medians, and a whisker over those of the single pairs.
- * The line at 1 is the peer.
+ * The ratios of all scenes as an SVG: a bar from 1, where Baton is what it is compared with, to the ratio of the
+ * medians, and a whisker over those of the single pairs. The scale is logarithmic: twice as much is as far as half as
+ * much.
  */
 final class CompareChart {
     private static final int WIDTH = 900;
-    private static final int LEFT = 130;
+    private static final int LEFT = 290;
     private static final int RIGHT = 60;
-    private static final int TOP = 70;
-    private static final int ROW = 52;
+    private static final int TOP = 84;
+    private static final int GAP = 18;
+    private static final int ROW = 18;
     private static final int BAR = 14;
-    private static final String FRAMES = "#1b6ca8";
-    private static final String COST = "#e08e1b";
+    private static final String MORE = "#1b6ca8";
+    private static final String LESS = "#e08e1b";
+    private static final String SHARE = "#9a9a9a";
 
     private final StringBuilder svg = new StringBuilder();
-    private final String peer;
+    private final double least;
     private final double most;
 
-    private CompareChart(String peer, double most) {
-        this.peer = peer;
+    private CompareChart(double least, double most) {
+        this.least = least;
         this.most = most;
     }
 
-    static String of(String peer, List<Comparison> comparisons) {
-        double most = 1;
+    static String of(List<Comparison> comparisons) {
+        double least = 0.5;
+        double most = 2;
         for (Comparison comparison : comparisons) {
-            most = Math.max(most, Math.max(comparison.ratios(Sample::framesPerSecond).max(),
-                comparison.ratios(Sample::nsPerFrame).max()));
+            for (Side other : comparison.others()) {
+                for (Metric metric : comparison.metrics(other)) {
+                    Spread ratios = comparison.ratios(other, metric);
+                    least = Math.min(least, ratios.min());
+                    most = Math.max(most, ratios.max());
+                }
+            }
         }
-        CompareChart chart = new CompareChart(peer, most * 1.05);
+        CompareChart chart = new CompareChart(least * 0.9, most * 1.1);
         chart.draw(comparisons);
         return chart.svg.toString();
     }
 
+    private static int rows(Comparison comparison) {
+        return comparison.others().stream().mapToInt(other -> comparison.metrics(other).size()).sum();
+    }
+
     private void draw(List<Comparison> comparisons) {
-        int height = TOP + ROW * comparisons.size() + 40;
+        int height = TOP + comparisons.stream().mapToInt(comparison -> GAP + ROW + ROW * rows(comparison)).sum() + 40;
         add("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" "
             + "font-size=\"13\">%n", WIDTH, height);
         add("<rect width=\"%d\" height=\"%d\" fill=\"white\"/>%n", WIDTH, height);
-        text(LEFT, 24, "start", "Baton over " + peer + ", the same client, in one run");
-        key(LEFT, FRAMES, "frames per second: more is better");
-        key(LEFT + 300, COST, "time of the core a frame: less is better");
-        for (double tick = 0; tick <= most; tick += 0.5) {
-            line(x(tick), TOP - 6, x(tick), height - 34.0, tick == 1 ? "#444444" : "#dddddd");
-            text(x(tick), height - 18.0, "middle", String.format(Locale.ROOT, "%.1f", tick));
+        text(10, 24, "start", "Baton over others with the same client in the same run");
+        key(10, MORE, "more is better");
+        key(150, LESS, "less is better");
+        key(290, SHARE, "share of a limit of the machine");
+        for (double tick : new double[] {0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50}) {
+            if (tick > least && tick < most) {
+                line(x(tick), TOP - 6, x(tick), height - 34.0, tick == 1 ? "#444444" : "#dddddd");
+                text(x(tick), height - 18.0, "middle", String.format(Locale.ROOT, "%s", tick));
+            }
         }
-        for (int i = 0; i < comparisons.size(); i++) {
-            Comparison comparison = comparisons.get(i);
-            double y = TOP + ROW * i + 4.0;
-            text(LEFT - 10, y + BAR + 4, "end", comparison.scene().word());
-            bar(y, FRAMES, comparison, Sample::framesPerSecond);
-            bar(y + BAR + 4, COST, comparison, Sample::nsPerFrame);
+        double y = TOP;
+        for (Comparison comparison : comparisons) {
+            text(10, y + BAR, "start", comparison.scene().word());
+            y += ROW;
+            for (Side other : comparison.others()) {
+                for (Metric metric : comparison.metrics(other)) {
+                    bar(y, comparison, other, metric);
+                    y += ROW;
+                }
+            }
+            y += GAP;
         }
         svg.append("</svg>\n");
     }
@@ -65,17 +85,20 @@ final class CompareChart {
         text(x + 20, 49, "start", what);
     }
 
-    private void bar(double y, String colour, Comparison comparison, ToDoubleFunction<Sample> what) {
-        double ratio = comparison.ratio(what);
-        Spread pairs = comparison.ratios(what);
-        add("<rect x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>%n", LEFT, y, x(ratio) - LEFT, BAR,
-            colour);
+    private void bar(double y, Comparison comparison, Side other, Metric metric) {
+        double ratio = comparison.ratio(other, metric);
+        Spread pairs = comparison.ratios(other, metric);
+        String colour = other.isLimit() ? SHARE : metric.moreIsBetter() ? MORE : LESS;
+        text(LEFT - 10, y + BAR - 2, "end", other.name() + ", " + metric.unit());
+        add("<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>%n", Math.min(x(1), x(ratio)), y,
+            Math.abs(x(ratio) - x(1)), BAR, colour);
         line(x(pairs.min()), y + BAR / 2.0, x(pairs.max()), y + BAR / 2.0, "#222222");
-        text(x(Math.max(ratio, pairs.max())) + 6, y + BAR - 2, "start", String.format(Locale.ROOT, "%.2f", ratio));
+        text(Math.max(x(1), x(Math.max(ratio, pairs.max()))) + 6, y + BAR - 2, "start",
+            String.format(Locale.ROOT, "%.2f", ratio));
     }
 
     private double x(double ratio) {
-        return LEFT + ratio / most * (WIDTH - LEFT - RIGHT);
+        return LEFT + Math.log(ratio / least) / Math.log(most / least) * (WIDTH - LEFT - RIGHT);
     }
 
     private void line(double x1, double y1, double x2, double y2, String colour) {

@@ -6,46 +6,49 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.ToDoubleFunction;
 
 /** The results as a table for people and as JSON. */
 final class CompareReport {
-    private static final double MILLION = 1e6;
-
-    private final String peer;
     private final List<Comparison> comparisons;
 
-    CompareReport(String peer, List<Comparison> comparisons) {
-        this.peer = peer;
+    CompareReport(List<Comparison> comparisons) {
         this.comparisons = List.copyOf(comparisons);
     }
 
     String table() {
         StringBuilder out = new StringBuilder();
         for (Comparison comparison : comparisons) {
-            out.append(String.format(Locale.ROOT, "%s: %s; %d pairs of windows%n", comparison.scene().word(),
-                comparison.scene().what(), comparison.baton().size()));
-            out.append(row("", "Baton", peer, "ratio", "of single pairs"));
-            out.append(line("million frames/s", comparison, Sample::framesPerSecond, MILLION));
-            out.append(line("ns a frame", comparison, Sample::nsPerFrame, 1));
+            out.append(String.format(Locale.ROOT, "%s: %s; %d windows of each%n", comparison.scene().word(),
+                comparison.scene().what(), comparison.baton().samples().size()));
+            for (Side other : comparison.others()) {
+                out.append(row("", "Baton", other.name(), other.isLimit() ? "share" : "ratio", "of single pairs"));
+                for (Metric metric : comparison.metrics(other)) {
+                    out.append(line(comparison, other, metric));
+                }
+            }
             out.append(System.lineSeparator());
         }
         return out.toString();
     }
 
-    private static String line(String name, Comparison comparison, ToDoubleFunction<Sample> what, double unit) {
-        return row(name, text(Spread.of(comparison.baton(), what), unit),
-            text(Spread.of(comparison.peer(), what), unit),
-            String.format(Locale.ROOT, "%.2f", comparison.ratio(what)), text(comparison.ratios(what), 1));
+    private static String line(Comparison comparison, Side other, Metric metric) {
+        return row(metric.unit(), text(comparison.baton(), metric), text(other, metric),
+            String.format(Locale.ROOT, "%.2f", comparison.ratio(other, metric)),
+            text(comparison.ratios(other, metric)));
     }
 
-    private static String text(Spread spread, double unit) {
-        return String.format(Locale.ROOT, "%.2f (%.2f to %.2f)", spread.median() / unit, spread.min() / unit,
-            spread.max() / unit);
+    private static String text(Side side, Metric metric) {
+        Spread spread = side.spread(metric);
+        return text(new Spread(metric.inUnits(spread.min()), metric.inUnits(spread.median()),
+            metric.inUnits(spread.max())));
     }
 
-    private static String row(String name, String baton, String peer, String ratio, String ratios) {
-        return String.format("  %-18s %-26s %-26s %-6s %s%n", name, baton, peer, ratio, ratios);
+    private static String text(Spread spread) {
+        return String.format(Locale.ROOT, "%.2f (%.2f to %.2f)", spread.median(), spread.min(), spread.max());
+    }
+
+    private static String row(String name, String baton, String other, String ratio, String ratios) {
+        return String.format("  %-18s %-26s %-26s %-6s %s%n", name, baton, other, ratio, ratios);
     }
 
     String json() {
@@ -54,21 +57,33 @@ final class CompareReport {
             Map<String, Object> scene = new LinkedHashMap<>();
             scene.put("scene", comparison.scene().word());
             scene.put("what", comparison.scene().what());
-            scene.put("frameRatio", comparison.ratio(Sample::framesPerSecond));
-            scene.put("costRatio", comparison.ratio(Sample::nsPerFrame));
-            scene.put("baton", samples(comparison.baton()));
-            scene.put("peer", samples(comparison.peer()));
+            scene.put("baton", windows(comparison.baton()));
+            List<Object> others = new ArrayList<>();
+            comparison.others().forEach(other -> others.add(other(comparison, other)));
+            scene.put("others", others);
             scenes.add(scene);
         }
-        return JsonWriter.pretty(Map.of("peer", peer, "scenes", scenes));
+        return JsonWriter.pretty(Map.of("scenes", scenes));
     }
 
-    private static List<Object> samples(List<Sample> samples) {
+    private static Map<String, Object> other(Comparison comparison, Side other) {
+        Map<String, Object> ratios = new LinkedHashMap<>();
+        for (Metric metric : comparison.metrics(other)) {
+            ratios.put(metric.key(), comparison.ratio(other, metric));
+        }
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("name", other.name());
+        tree.put("limit", other.isLimit());
+        tree.put(other.isLimit() ? "shares" : "ratios", ratios);
+        tree.put("windows", windows(other));
+        return tree;
+    }
+
+    private static List<Object> windows(Side side) {
         List<Object> tree = new ArrayList<>();
-        for (Sample sample : samples) {
+        for (Sample sample : side.samples()) {
             Map<String, Object> window = new LinkedHashMap<>();
-            window.put("framesPerSecond", Math.round(sample.framesPerSecond()));
-            window.put("nsPerFrame", sample.nsPerFrame());
+            sample.metrics().forEach(metric -> window.put(metric.key(), sample.value(metric)));
             tree.add(window);
         }
         return tree;

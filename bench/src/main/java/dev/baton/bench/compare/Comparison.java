@@ -2,13 +2,13 @@ package dev.baton.bench.compare;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.ToDoubleFunction;
+import java.util.function.Supplier;
 
-/** All windows of a scene, in pairs. */
+/** All windows of a scene, in rounds: each of the contenders has one in each round. */
 final class Comparison {
     private final Scene scene;
-    private final List<Sample> baton = new ArrayList<>();
-    private final List<Sample> peer = new ArrayList<>();
+    /** Baton's is the first. */
+    private final List<Side> sides = new ArrayList<>();
 
     private Comparison(Scene scene) {
         this.scene = scene;
@@ -17,34 +17,37 @@ final class Comparison {
     /**
      * Runs a scene.
      *
-     * @param sides  who is compared
-     * @param starts how often all processes are started anew: where their memory lies is luck
-     * @param pairs  windows of each side after each start, in turn
+     * @param contenders what starts them, Baton's first
+     * @param starts     how often all processes are started anew: where their memory lies is luck
+     * @param pairs      windows of each after each start, in turn
      */
-    static Comparison run(Bench bench, Scene scene, Sides sides, int starts, int pairs, double seconds) {
+    static Comparison run(Scene scene, List<Supplier<Contender>> contenders, int starts, int pairs, double seconds) {
         Comparison comparison = new Comparison(scene);
         for (int start = 0; start < starts; start++) {
-            try (Contender baton = sides.baton(bench, scene)) {
-                // Until its code is compiled.
-                baton.run(Math.max(seconds, 4));
-                try (Contender peer = sides.peer(bench, scene)) {
-                    peer.run(Math.max(seconds, 4));
-                    for (int pair = 0; pair < pairs; pair++) {
-                        comparison.add(pair % 2 == 0, baton, peer, seconds);
-                    }
-                }
-            }
+            comparison.start(contenders, new ArrayList<>(), pairs, seconds);
         }
         return comparison;
     }
 
-    private void add(boolean batonFirst, Contender left, Contender right, double seconds) {
-        if (batonFirst) {
-            baton.add(left.run(seconds));
-            peer.add(right.run(seconds));
-        } else {
-            peer.add(right.run(seconds));
-            baton.add(left.run(seconds));
+    private void start(List<Supplier<Contender>> suppliers, List<Contender> contenders, int pairs, double seconds) {
+        try {
+            for (Supplier<Contender> supplier : suppliers) {
+                Contender contender = supplier.get();
+                contenders.add(contender);
+                contender.warmUp();
+                if (sides.size() < contenders.size()) {
+                    sides.add(new Side(contender.name(), contender.isLimit()));
+                }
+            }
+            for (int pair = 0; pair < pairs; pair++) {
+                // Each is the first as often as the last.
+                for (int i = 0; i < contenders.size(); i++) {
+                    int turn = pair % 2 == 0 ? i : contenders.size() - 1 - i;
+                    sides.get(turn).add(contenders.get(turn).run(seconds));
+                }
+            }
+        } finally {
+            contenders.reversed().forEach(Contender::close);
         }
     }
 
@@ -52,25 +55,36 @@ final class Comparison {
         return scene;
     }
 
-    List<Sample> baton() {
-        return baton;
+    Side baton() {
+        return sides.getFirst();
     }
 
-    List<Sample> peer() {
-        return peer;
+    /** All but Baton. */
+    List<Side> others() {
+        return sides.subList(1, sides.size());
     }
 
-    /** Baton's median over the peer's. */
-    double ratio(ToDoubleFunction<Sample> what) {
-        return Spread.of(baton, what).median() / Spread.of(peer, what).median();
+    /** What both have of it. */
+    List<Metric> metrics(Side other) {
+        return baton().metrics().stream().filter(other.metrics()::contains).toList();
     }
 
-    /** The ratios of the pairs one by one. */
-    Spread ratios(ToDoubleFunction<Sample> what) {
+    /** Baton's median over the other's; of a limit the share that Baton reaches. */
+    double ratio(Side other, Metric metric) {
+        return ratio(other, metric, baton().spread(metric).median(), other.spread(metric).median());
+    }
+
+    /** The ratios of the rounds one by one. */
+    Spread ratios(Side other, Metric metric) {
         List<Double> ratios = new ArrayList<>();
-        for (int i = 0; i < baton.size(); i++) {
-            ratios.add(what.applyAsDouble(baton.get(i)) / what.applyAsDouble(peer.get(i)));
+        for (int i = 0; i < baton().samples().size(); i++) {
+            ratios.add(ratio(other, metric, baton().samples().get(i).value(metric),
+                other.samples().get(i).value(metric)));
         }
         return Spread.of(ratios, Double::doubleValue);
+    }
+
+    private static double ratio(Side other, Metric metric, double baton, double its) {
+        return other.isLimit() && !metric.moreIsBetter() ? its / baton : baton / its;
     }
 }

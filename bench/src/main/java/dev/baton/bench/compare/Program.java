@@ -15,13 +15,15 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A program under measurement: bound to one CPU, in a session of its own whose scheduling group comes before all
+ * A program under measurement: bound to its CPUs, in a session of its own whose scheduling group comes before all
  * others, and stopped while it is not its turn, so that it stays as warm as it is.
  */
 final class Program implements AutoCloseable {
     private static final int SIGSTOP = 19;
     private static final int SIGCONT = 18;
     private static final int TAIL = 2000;
+    /** In the session that it is the first of: only there does it know which scheduling group is its own. */
+    private static final String PREFERRED = "echo -20 2>/dev/null > /proc/self/autogroup; exec \"$@\"";
 
     private final String name;
     private final Process process;
@@ -36,30 +38,31 @@ final class Program implements AutoCloseable {
         Thread.ofPlatform().daemon().name(name + "-output").start(this::collect);
     }
 
-    /** Starts a program on a CPU. */
-    static Program start(String name, int cpu, List<String> command) {
-        List<String> bound = new ArrayList<>(List.of("setsid", "taskset", "-c", String.valueOf(cpu)));
+    /**
+     * Starts a program.
+     *
+     * @param cpus where all of its threads run, as taskset(1) takes it
+     */
+    static Program start(String name, String cpus, List<String> command) {
+        List<String> bound = new ArrayList<>(List.of("setsid", "taskset", "-c", cpus, "sh", "-c",
+            PREFERRED, "sh"));
         bound.addAll(command);
         try {
-            Program program = new Program(name, new ProcessBuilder(bound).redirectErrorStream(true).start());
-            prefer(String.valueOf(program.process.pid()));
-            return program;
+            return new Program(name, new ProcessBuilder(bound).redirectErrorStream(true).start());
         } catch (IOException e) {
             throw new BenchFailure("cannot start " + name + ": " + e.getMessage(), e);
         }
     }
 
     /**
-     * Gives the session of a process the first priority: where sched_autogroup is on, nice values count inside a
-     * session alone. Without the right to it there is no change.
-     *
-     * @param process its id, or "self"
+     * Gives this process's session the first priority, as those of all programs have it: where sched_autogroup is on,
+     * nice values count inside a session alone. Without the right to it there is no change.
      */
-    static void prefer(String process) {
+    static void preferThisProcess() {
         try {
-            Files.writeString(Path.of("/proc/" + process + "/autogroup"), "-20");
+            Files.writeString(Path.of("/proc/self/autogroup"), "-20");
         } catch (IOException e) {
-            System.err.println("bench/compare: no priority for process " + process + ": " + e.getMessage());
+            System.err.println("bench/compare: programs get no priority: " + e.getMessage());
         }
     }
 
@@ -130,6 +133,37 @@ final class Program implements AutoCloseable {
                     throw new BenchFailure("interrupted", e);
                 }
             }
+        }
+    }
+
+    /** Waits for its end, which has to be a good one. */
+    void finish(int seconds) {
+        output(seconds);
+        if (process.exitValue() != 0) {
+            throw new BenchFailure(name + " failed:\n" + tail());
+        }
+    }
+
+    /** Waits for its end, and gives all that it has said. */
+    String output(int seconds) {
+        long deadlineNs = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
+        try {
+            synchronized (output) {
+                while (!ended) {
+                    long leftMs = TimeUnit.NANOSECONDS.toMillis(deadlineNs - System.nanoTime());
+                    if (leftMs <= 0) {
+                        throw new BenchFailure(name + " does not end:\n" + tail());
+                    }
+                    output.wait(leftMs);
+                }
+            }
+            process.waitFor();
+            return output.toString();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new BenchFailure("interrupted", e);
+        } finally {
+            close();
         }
     }
 

@@ -1,10 +1,35 @@
 package dev.baton.bench.compare;
 
-/**
- * One window.
- *
- * @param framesPerSecond that arrived
- * @param nsPerFrame      what a frame cost the back end's core
- */
-record Sample(double framesPerSecond, double nsPerFrame) {
+import dev.baton.bench.BenchFailure;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Set;
+
+/** One window of a contender: what was measured in it. */
+final class Sample {
+    private final Map<Metric, Double> values;
+
+    private Sample(Map<Metric, Double> values) {
+        this.values = new EnumMap<>(values);
+    }
+
+    static Sample of(Metric metric, double value) {
+        return new Sample(Map.of(metric, value));
+    }
+
+    static Sample of(Metric first, double firstValue, Metric second, double secondValue) {
+        return new Sample(Map.of(first, firstValue, second, secondValue));
+    }
+
+    Set<Metric> metrics() {
+        return values.keySet();
+    }
+
+    double value(Metric metric) {
+        Double value = values.get(metric);
+        if (value == null) {
+            throw new BenchFailure("not measured: " + metric.unit());
+        }
+        return value;
+    }
 }

@@ -1,48 +1,69 @@
 package dev.baton.bench.compare;
 
 import java.util.Arrays;
-import java.util.List;
 import java.util.Locale;
 
-/** What is forwarded, and which frames are counted. */
+/** What is forwarded, and how long its frames are. */
 enum Scene {
-    /** Two ports wired; the client sends back on each port what it receives there: 1024 frames on the way per port. */
-    LOOP_64(2, false, 64, "start tx_first 32", "io", "two ports wired, looped by the client"),
-    LOOP_512(2, false, 512, "start tx_first 32", "io", "two ports wired, looped by the client"),
-    LOOP_1518(2, false, 1518, "start tx_first 32", "io", "two ports wired, looped by the client"),
-    /** Two ports wired; the client sends all it can on both and drops what it receives. */
-    FLOWGEN_64(2, false, 64, "start", "flowgen", "two ports wired, the client sends all it can"),
-    /** One port and a TAP; the client sends all it can, the kernel drops it. */
-    TO_TAP_64(1, true, 64, "start", "txonly", "one port to a TAP, the client sends all it can"),
-    TO_TAP_1514(1, true, 1514, "start", "txonly", "one port to a TAP, the client sends all it can"),
-    /** The same with what programs send, checksums and all: txonly leaves them out. */
-    FLOW_TO_TAP_64(1, true, 64, "start", Scene.REPLAY, "one port to a TAP, the client sends a UDP flow"),
-    FLOW_TO_TAP_1514(1, true, 1514, "start", Scene.REPLAY, "one port to a TAP, the client sends a UDP flow"),
-    /** The other way: a packet socket sends into the interface, on the client's CPU. */
-    FROM_TAP_64(1, true, 64, "start", Scene.RECEIVE, "a TAP to one port, a packet socket sends all it can"),
-    /** One port and nothing behind it: the client sends all it can, the back end drops it. */
-    DROP_64(1, false, 64, "start", "txonly", "one port, the client sends all it can, the back end drops it"),
-    /** The other way: the client drops. */
-    SEND_64(1, false, 64, "start", Scene.RECEIVE, "one port, the back end sends all it can, the client drops it");
+    LOOP_64(Kind.LOOP, 64),
+    LOOP_512(Kind.LOOP, 512),
+    LOOP_1518(Kind.LOOP, 1518),
+    FLOWGEN_64(Kind.FLOWGEN, 64),
+    TO_TAP_64(Kind.TO_TAP, 64),
+    TO_TAP_1514(Kind.TO_TAP, 1514),
+    FLOW_TO_TAP_64(Kind.FLOW_TO_TAP, 64),
+    FLOW_TO_TAP_1514(Kind.FLOW_TO_TAP, 1514),
+    FROM_TAP_64(Kind.FROM_TAP, 64),
+    FROM_TAP_1514(Kind.FROM_TAP, 1514),
+    DROP_64(Kind.DROP, 64),
+    SEND_64(Kind.SEND, 64),
+    LATENCY_64(Kind.LATENCY, 64),
+    LATENCY_1514(Kind.LATENCY, 1514),
+    TCP_TAPS(Kind.TCP, 0),
+    GUEST_RECEIVES(Kind.GUEST_RECEIVES, 0),
+    GUEST_SENDS(Kind.GUEST_SENDS, 0);
 
-    /** The client forwards from a file to its port. */
-    private static final String REPLAY = "io";
-    private static final String RECEIVE = "rxonly";
-
-    private final int clientPorts;
-    private final boolean tap;
+    private final Kind kind;
     private final int frameBytes;
-    private final String start;
-    private final String clientMode;
-    private final String what;
 
-    Scene(int clientPorts, boolean tap, int frameBytes, String start, String clientMode, String what) {
-        this.clientPorts = clientPorts;
-        this.tap = tap;
+    Scene(Kind kind, int frameBytes) {
+        this.kind = kind;
         this.frameBytes = frameBytes;
-        this.start = start;
-        this.clientMode = clientMode;
-        this.what = what;
+    }
+
+    /** Kinds of scenes. */
+    enum Kind {
+        /** The client sends back on each port what it receives there: 1024 frames on the way per port. */
+        LOOP(2, false, "two ports wired, looped by the client"),
+        /** The client sends all it can on both and drops what it receives. */
+        FLOWGEN(2, false, "two ports wired, the client sends all it can"),
+        /** The kernel drops it. */
+        TO_TAP(1, true, "one port to a TAP, the client sends all it can"),
+        /** The same with what programs send, checksums and all: txonly leaves them out. */
+        FLOW_TO_TAP(1, true, "one port to a TAP, the client sends a UDP flow"),
+        /** The other way. */
+        FROM_TAP(1, true, "a TAP to one port, a UDP socket on the client's CPU sends all it can"),
+        /** Nothing is behind the port. */
+        DROP(1, false, "one port, the client sends all it can, the back end drops it"),
+        /** The other way: the client drops. */
+        SEND(1, false, "one port, the back end sends all it can, the client drops it"),
+        /** There and back: in by each of the ports, out by each. */
+        LATENCY(2, false, "two ports wired, one frame on the way, there and back"),
+        /** Of the kernel, with segmentation where a TAP takes it; frames as long as they get. */
+        TCP(0, true, "two TAPs wired, iperf3 sends by TCP from one namespace to another"),
+        /** A stock guest, whose processors are emulated. */
+        GUEST_RECEIVES(1, true, "a guest in QEMU and a TAP, iperf3 sends by TCP to the guest"),
+        GUEST_SENDS(1, true, "a guest in QEMU and a TAP, iperf3 sends by TCP from the guest");
+
+        private final int clientPorts;
+        private final boolean tap;
+        private final String what;
+
+        Kind(int clientPorts, boolean tap, String what) {
+            this.clientPorts = clientPorts;
+            this.tap = tap;
+            this.what = what;
+        }
     }
 
     static String words() {
@@ -55,55 +76,30 @@ enum Scene {
     }
 
     String what() {
-        return what + ", " + frameBytes + " bytes";
+        return frameBytes == 0 ? kind.what : kind.what + ", " + frameBytes + " bytes";
     }
 
+    Kind kind() {
+        return kind;
+    }
+
+    /** Vhost-user ports, each of which the client has one end of. */
     int clientPorts() {
-        return clientPorts;
+        return kind.clientPorts;
     }
 
+    /** Of an Ethernet frame; 0 where that is not the scene's to say. */
     int frameBytes() {
         return frameBytes;
     }
 
-    /** Whether the client's frames come out of a file. */
-    boolean replay() {
-        return tap && clientMode.equals(REPLAY);
-    }
-
-    /** Whether the frames come from the TAP. */
-    boolean fromTap() {
-        return tap && clientMode.equals(RECEIVE);
-    }
-
-    /** Whether the back end drops all that the client sends. */
-    boolean dropped() {
-        return alone() && !sent();
-    }
-
-    /** Whether the back end makes the frames. */
-    boolean sent() {
-        return alone() && clientMode.equals(RECEIVE);
-    }
-
     /** Whether the client's port is the only one. */
     boolean alone() {
-        return clientPorts == 1 && !tap;
+        return kind == Kind.DROP || kind == Kind.SEND;
     }
 
     /** Whether a TAP is at the other end. */
     boolean tap() {
-        return tap;
-    }
-
-    /** What sets the client going. */
-    String start() {
-        return start;
-    }
-
-    /** Options of the client's testpmd. */
-    List<String> clientOptions() {
-        return List.of("--forward-mode=" + clientMode, "--txpkts=" + frameBytes,
-            "--port-topology=" + (replay() ? "paired" : "loop"));
+        return kind.tap;
     }
 }

@@ -7,21 +7,11 @@ import org.jspecify.annotations.Nullable;
  * Who is compared.
  *
  * @param launcher this checkout's {@code baton} script
- * @param against  that of another checkout; null: DPDK's testpmd is the peer
+ * @param against  that of another checkout, which is the only peer then; null: the peers are DPDK's testpmd and others
  */
 record Sides(Path launcher, @Nullable Path against) {
-    /** What the peer is called in a report. */
+    /** What the peer is called in a report that is not one of the scene's own. */
     String peerName() {
         return against == null ? "testpmd" : "other Baton";
-    }
-
-    Contender baton(Bench bench, Scene scene) {
-        return Contender.baton(launcher, "baton", bench, scene);
-    }
-
-    /** The other side, as warm as it gets. */
-    Contender peer(Bench bench, Scene scene) {
-        return against == null ? Contender.testpmd("peer", bench, scene)
-            : Contender.baton(against, "peer", bench, scene);
     }
 }

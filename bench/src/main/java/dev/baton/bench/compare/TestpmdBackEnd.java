@@ -22,10 +22,24 @@ final class TestpmdBackEnd implements BackEnd {
         if (scene.tap()) {
             vdevs.add("net_tap0,iface=" + name);
         }
-        String mode = scene.dropped() ? "rxonly" : scene.sent() ? "txonly" : "io";
-        Testpmd testpmd = Testpmd.start(bench, scene.tap() ? bench.insideNamespace() : List.of(), name, cpu,
+        String mode = switch (scene.kind()) {
+            case DROP -> "rxonly";
+            case SEND -> "txonly";
+            default -> "io";
+        };
+        Testpmd testpmd = Testpmd.start(bench, scene.tap() ? bench.namespace().inside() : List.of(), name, cpu,
             Testpmd.SHARED, vdevs, List.of("--forward-mode=" + mode, "--txpkts=" + scene.frameBytes()));
-        return new TestpmdBackEnd(testpmd, scene.tap() ? () -> bench.received(name) : testpmd::received);
+        return new TestpmdBackEnd(testpmd, scene.tap() ? () -> bench.namespace().received(name) : testpmd::received);
+    }
+
+    /** Two TAPs, which it makes in one namespace: the second one has to be moved to where it belongs. */
+    static TestpmdBackEnd startTaps(String name, Bench bench, Namespace left, Namespace right, int cpu) {
+        String moved = TcpTransfer.right(name);
+        Testpmd testpmd = Testpmd.start(bench, left.inside(), name, cpu, Testpmd.SHARED,
+            List.of("net_tap0,iface=" + TcpTransfer.left(name), "net_tap1,iface=" + moved),
+            List.of("--forward-mode=io"));
+        bench.run(left, "ip", "link", "set", moved, "netns", right.path());
+        return new TestpmdBackEnd(testpmd, () -> right.received(moved));
     }
 
     @Override

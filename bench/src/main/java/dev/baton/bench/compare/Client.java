@@ -1,0 +1,19 @@
+package dev.baton.bench.compare;
+
+/** Who sends frames into a back end, and receives them from it. */
+interface Client extends AutoCloseable {
+    /** Sets it going. */
+    void start();
+
+    void stop();
+
+    /** Frames that it has received from the back end so far. */
+    long received();
+
+    void pause();
+
+    void resume();
+
+    @Override
+    void close();
+}
