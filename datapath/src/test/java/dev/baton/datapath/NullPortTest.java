@@ -22,6 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class NullPortTest {
     private static final long PLAIN = Features.VERSION_1;
     private static final long PLAIN_PACKED = Features.VERSION_1 | Features.RING_PACKED;
+    private static final long LEGACY = TestGuest.LEGACY_FEATURES | Features.ANY_LAYOUT;
 
     private Datapath datapath = Datapath.launch(DatapathConfig.defaults().withName("test"));
 
@@ -37,7 +38,7 @@ class NullPortTest {
     }
 
     @ParameterizedTest
-    @ValueSource(longs = {PLAIN, PLAIN_PACKED, TestGuest.FEATURES, TestGuest.PACKED})
+    @ValueSource(longs = {PLAIN, PLAIN_PACKED, TestGuest.FEATURES, TestGuest.PACKED, LEGACY})
     void everyFrameIsCountedAndDropped(long features) throws ProtocolException {
         VhostUserPort vm = wired(NullPortConfig.named("sink"));
         try (TestGuest guest = TestGuest.connect(vm.socketPath(), 1, features)) {
@@ -78,7 +79,8 @@ class NullPortTest {
     @ParameterizedTest
     @CsvSource({"60,2048", "64,76", "61,72", "64,40", "1514,2048", "1514,300", "9014,2048", "9014,1000"})
     void everyByteIsWhatTheGuestReceives(int frameBytes, int bufferBytes) throws ProtocolException {
-        for (long features : new long[] {PLAIN, PLAIN_PACKED, TestGuest.FEATURES, TestGuest.PACKED}) {
+        for (long features : new long[] {PLAIN, PLAIN_PACKED, TestGuest.FEATURES, TestGuest.PACKED,
+            LEGACY}) {
             boolean fits = frameBytes + 12 <= bufferBytes;
             if (fits || (features & Features.MRG_RXBUF) != 0) {
                 receives(frameBytes, bufferBytes, features);

@@ -140,7 +140,7 @@ final class TestGuest implements AutoCloseable {
     private void refill(int index) {
         Deque<Long> free = freeSlots.get(index);
         VirtqueueDriver driver = drivers.get(index);
-        while (!free.isEmpty() && driver.freeDescriptors() >= 2) {
+        while (!free.isEmpty() && driver.freeDescriptors() >= (headerApart() ? 2 : 1)) {
             long slot = free.remove();
             slotOfHead.get(index)[add(driver, slot, shape.receiveBytes(), true)] = slot;
         }
@@ -150,9 +150,13 @@ final class TestGuest implements AutoCloseable {
     }
 
     /** Without ANY_LAYOUT a legacy driver gives the header a descriptor of its own (virtio 1.2, 5.1.6.6). */
+    private boolean headerApart() {
+        return (features & (Features.VERSION_1 | Features.ANY_LAYOUT)) == 0;
+    }
+
     private int add(VirtqueueDriver driver, long slot, int length, boolean writable) {
         long guest = memory.guestOf(slot);
-        if ((features & (Features.VERSION_1 | Features.ANY_LAYOUT)) != 0 || length == headerBytes) {
+        if (!headerApart() || length == headerBytes) {
             return writable ? driver.addWritable(guest, length) : driver.addReadable(guest, length);
         }
         long[] addresses = {guest, guest + headerBytes};
@@ -184,7 +188,7 @@ final class TestGuest implements AutoCloseable {
         for (int head = driver.pollUsed(); head >= 0; head = driver.pollUsed()) {
             freeSlots.get(index).add(slotOfHead.get(index)[head]);
         }
-        Long slot = driver.freeDescriptors() < 2 ? null : freeSlots.get(index).poll();
+        Long slot = driver.freeDescriptors() < (headerApart() ? 2 : 1) ? null : freeSlots.get(index).poll();
         if (slot == null) {
             return false;
         }

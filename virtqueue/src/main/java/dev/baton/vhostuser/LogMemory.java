@@ -28,6 +28,9 @@ final class LogMemory implements AutoCloseable {
             if (!FileIo.isRegularFile(file)) {
                 throw refused("its descriptor is no file", null);
             }
+            if (!FileIo.isLocal(file)) {
+                throw refused("its file lies neither in memory nor on a disk of this machine", null);
+            }
             long fileBytes = FileIo.size(file);
             if (bytes <= 0 || offset < 0 || bytes > fileBytes - offset || (offset & 7) != 0) {
                 throw refused("0x" + Long.toHexString(bytes) + " bytes at 0x" + Long.toHexString(offset)

@@ -21,8 +21,7 @@ import org.jspecify.annotations.Nullable;
  * descriptor stands for all chains that were read together, with the ID of the last of them (virtio 1.2, 2.8.11).
  *
  * <p>Used descriptors replace what they stand for, so a successor cannot see from the ring alone how far an owner came
- * that died while it was writing them. Hence the journal of {@link QueueRecord}; and the used descriptor of a chain of
- * several keeps its NEXT flag, which drivers ignore there, so that {@link #recover} finds its end.
+ * that died while it was writing them: see {@link PackedRecovery}.
  */
 public final class PackedVirtqueue implements Virtqueue {
     private static final long ID_MASK = 0xFFFF;
@@ -105,7 +104,7 @@ public final class PackedVirtqueue implements Virtqueue {
     @Override
     public void recover(QueueRecord kept) {
         QueueState last = lastState(kept);
-        int at = kept.showing(last) ? finish(kept, last) : last.usedIdx();
+        int at = new PackedRecovery(ring, size).finish(kept, last);
         goOnAt(new QueueState(at, at, QueueState.UNSIGNALLED, last.fault()));
         keep(kept);
     }
@@ -119,47 +118,6 @@ public final class PackedVirtqueue implements Virtqueue {
         } catch (IllegalArgumentException e) {
             return state();
         }
-    }
-
-    /** Finishes what the former owner was showing; returns the position after it. */
-    private int finish(QueueRecord kept, QueueState last) {
-        int from = last.usedIdx();
-        int to = kept.shownAt();
-        long firstRest = ring + ((long) PackedPosition.slot(from) << 4) + 8;
-        if (PackedPosition.slot(to) >= size
-            || !PackedChainWalker.inLap(RawMemory.getLongAcquire(firstRest), PackedChainWalker.available(from))) {
-            // The first one was written, and so all are: the driver may have made the descriptor available anew.
-            return PackedPosition.slot(to) >= size ? from : to;
-        }
-        int end = kept.firstIsAll() ? to : endOfWritten(from, to);
-        RawMemory.putLongRelease(firstRest, kept.first());
-        return end;
-    }
-
-    /** Where the used descriptors end that were written between the two, the first one not among them. */
-    private int endOfWritten(int from, int to) {
-        int at = PackedPosition.advance(from, spanAt(from), size);
-        int left = PackedPosition.distance(at, to, size);
-        while (left > 0 && left <= size && PackedChainWalker.inLap(restAt(at), PackedChainWalker.used(at))) {
-            int span = spanAt(at);
-            at = PackedPosition.advance(at, span, size);
-            left -= span;
-        }
-        return at;
-    }
-
-    private int spanAt(int position) {
-        int span = 1;
-        int at = position;
-        while ((restAt(at) & PackedChainWalker.NEXT) != 0 && span < size) {
-            at = PackedPosition.advance(at, 1, size);
-            span++;
-        }
-        return span;
-    }
-
-    private long restAt(int position) {
-        return RawMemory.getLong(ring + ((long) PackedPosition.slot(position) << 4) + 8);
     }
 
     @Override

@@ -39,6 +39,7 @@ class TwoGuestsIT {
                 Arguments.of(VirtioUser.of(2, true).outOfOrder(), 1518),
                 Arguments.of(VirtioUser.of(2, false).withQueueSize(512), 64),
                 Arguments.of(VirtioUser.of(2, true).withPackedRings(), 512),
+                Arguments.of(VirtioUser.of(1, false).outOfOrder().withPackedRings(), 1518),
                 Arguments.of(VirtioUser.of(8, true).withQueueSize(256), 64),
                 Arguments.of(VirtioUser.of(1, true).listening(), 64));
     }
