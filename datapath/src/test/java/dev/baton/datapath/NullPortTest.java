@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.baton.ffi.FileIo;
 import dev.baton.vhostuser.ProtocolException;
 import dev.baton.virtqueue.Features;
+import dev.baton.virtqueue.VirtioNetHeader;
 import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -90,7 +91,7 @@ class NullPortTest {
 
     private void receives(int frameBytes, int bufferBytes, long features) throws ProtocolException {
         VhostUserPort vm = wired(NullPortConfig.named("source").withFrameBytes(frameBytes));
-        SentFrames expected = new SentFrames(frameBytes);
+        SentFrames expected = new SentFrames(frameBytes, VirtioNetHeader.length(features));
         try (TestGuest guest = TestGuest.connect(vm.socketPath(), features, bufferBytes)) {
             while (expected.received() < 2_000) {
                 guest.receive(0, expected);

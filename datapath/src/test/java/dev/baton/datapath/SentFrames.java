@@ -18,9 +18,16 @@ final class SentFrames implements FrameHandler {
     private final byte[] expected;
     private final byte[] frame;
     private final List<String> wrong = new ArrayList<>();
+    private final int headerBytes;
     private long received;
 
     SentFrames(int frameBytes) {
+        this(frameBytes, VirtioNetHeader.LENGTH);
+    }
+
+    /** Frames whose virtio-net headers have so many bytes. */
+    SentFrames(int frameBytes, int headerBytes) {
+        this.headerBytes = headerBytes;
         expected = datagram(frameBytes);
         frame = new byte[frameBytes];
     }
@@ -49,7 +56,7 @@ final class SentFrames implements FrameHandler {
     @Override
     public void frame(long address, int lengthBytes) {
         received++;
-        long header = address - VirtioNetHeader.LENGTH;
+        long header = address - headerBytes;
         boolean plain = RawMemory.getLong(header) == 0;
         if (lengthBytes == frame.length) {
             RawMemory.copyToArray(address, frame, 0, lengthBytes);
