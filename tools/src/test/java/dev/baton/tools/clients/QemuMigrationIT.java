@@ -11,9 +11,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * A guest moves to another QEMU, each with a Baton of its own, while it is pinged and downloads a file. Whatever a back
- * end writes to memory that was copied already has to be copied again: a page that it does not note is an old page at
- * the other end, and the file, or the ring, is not what it was.
+ * A guest moves to another QEMU, each with a Baton of its own, while it is pinged and downloads a file: it goes on,
+ * with the file as it was. That no page is missing in the log is for {@code MigrationLogTest} to say, page by page: of
+ * an old page here and there a guest would seldom notice.
  */
 @Timeout(900)
 class QemuMigrationIT {
