@@ -18,6 +18,7 @@ final class FrontEndCodec {
         String label = Section.FRONT_END.label() + " " + state.name();
         FrontEndPortEncoder message = new FrontEndPortEncoder().wrap(
             body.begin(FrontEndPortEncoder.TEMPLATE_ID, version, blockLength(version)), BodyWriter.START);
+        // The encoder believes in the newest version, and would put the groups behind a block of that.
         message.limit(BodyWriter.START + blockLength(version));
         SessionState session = state.session();
         if (session != null && session.log() != null && version < FrontEndPortEncoder.logSinceVersion()) {
@@ -36,8 +37,7 @@ final class FrontEndCodec {
         message.name(state.name()).socketPath(state.socketPath());
         byte[] partial = session == null ? new byte[0] : session.partialMessage();
         message.putPartialMessage(partial, 0, partial.length);
-        channel.send(Section.FRONT_END, label, body.body(message.limit()),
-            body.descriptors());
+        channel.send(Section.FRONT_END, label, body.body(message.limit()), body.descriptors());
     }
 
     static FrontEndState decode(Received received) throws HandoverException {

@@ -96,9 +96,8 @@ final class SessionCodec {
     }
 
     static Groups readGroups(BodyReader body, FrontEndPortDecoder message, int queuePairs) throws HandoverException {
-        return new Groups(log(body, message), regions(body, message.regions()), rings(body, message.rings(),
-            queuePairs),
-            partialDescriptors(body, message.partialDescriptors()));
+        return new Groups(log(body, message), regions(body, message.regions()),
+            rings(body, message.rings(), queuePairs), partialDescriptors(body, message.partialDescriptors()));
     }
 
     private static List<RegionState> regions(BodyReader body, FrontEndPortDecoder.RegionsDecoder group)
