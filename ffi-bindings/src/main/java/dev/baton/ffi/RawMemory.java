@@ -114,10 +114,9 @@ public final class RawMemory {
         return ORDERED_LONG.compareAndSet(EVERYTHING, address, expected, value);
     }
 
-    /** Sets bits atomically; a full fence besides. The address is aligned to 8. */
-    public static void orLong(long address, long bits) {
-        long before = (long) ORDERED_LONG.getAndBitwiseOr(EVERYTHING, address, bits);
-        assert (before | bits) != 0 || bits == 0;
+    /** Sets bits atomically, a full fence besides, and returns the word as it was. The address is aligned to 8. */
+    public static long orLong(long address, long bits) {
+        return (long) ORDERED_LONG.getAndBitwiseOr(EVERYTHING, address, bits);
     }
 
     /** No read or write crosses it in either direction. */
