@@ -21,8 +21,6 @@ import java.util.List;
  * once for each start of the queue, because the next one would be dropped as well, as fast as the agent can count.
  */
 final class NullToVirtqueue implements Transfer {
-    /** A burst is a quarter of the ring at most: the guest shall have buffers left while the burst is on its way. */
-    private static final int RING_SHARE = 2;
     /** Up to here a copy by the JVM's own routine costs more than the stores. */
     private static final int SHORT_BYTES = 140;
     /** About as long as a guest takes for a burst. */
@@ -33,10 +31,10 @@ final class NullToVirtqueue implements Transfer {
     private final VirtqueueEnd target;
     private final ReceiveWindow window;
     private final NullFrame source;
+    private final long[] places = new long[MAX_BURST];
     /** Address and length of the frame, with the virtio-net header that the present guest has. */
     private long frame;
     private int lengthBytes;
-    private final long[] places = new long[MAX_BURST];
     private long refusedGeneration = NEVER;
     private boolean starved;
     private long starvedNs;
@@ -65,7 +63,7 @@ final class NullToVirtqueue implements Transfer {
         if (starved && System.nanoTime() - starvedNs < REST_NS) {
             return 0;
         }
-        int sent = send(queue, Math.clamp(queue.size() >> RING_SHARE, 1, MAX_BURST));
+        int sent = send(queue, Transfer.longestBurst(queue));
         if (starved) {
             starvedNs = System.nanoTime();
         }

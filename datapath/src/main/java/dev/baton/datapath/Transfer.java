@@ -2,6 +2,7 @@ package dev.baton.datapath;
 
 import dev.baton.ffi.Fd;
 import dev.baton.virtqueue.ChainBurst;
+import dev.baton.virtqueue.Virtqueue;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +19,13 @@ sealed interface Transfer permits VirtqueueToVirtqueue, VirtqueueToTap, Virtqueu
      * write, the indices, whatever its length: a frame of 128 costs an eighth less than one of 32.
      */
     int MAX_BURST = 128;
+    /** A burst is a quarter of a ring at most: the other side shall find room while the burst is on its way. */
+    int RING_SHARE = 4;
+
+    /** Frames of the longest burst from or to a virtqueue that is not limited by calls of the kernel. */
+    static int longestBurst(Virtqueue queue) {
+        return Math.clamp(queue.size() / RING_SHARE, 1, MAX_BURST);
+    }
 
     /**
      * Moves at most one burst; returns the frames that were taken from the source.

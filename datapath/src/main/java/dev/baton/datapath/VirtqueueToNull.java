@@ -9,9 +9,6 @@ import java.util.List;
  * cache lines moves; every chain counts as a frame, whatever is in it.
  */
 final class VirtqueueToNull implements Transfer {
-    /** A burst is a quarter of the ring at most: the sender shall find room while the burst is on its way. */
-    private static final int RING_SHARE = 2;
-
     private final VirtqueueEnd source;
     private final QueueCounters targetCounters;
 
@@ -26,7 +23,7 @@ final class VirtqueueToNull implements Transfer {
         if (queue == null) {
             return 0;
         }
-        int count = queue.fetchReadable(burst, Math.clamp(queue.size() >> RING_SHARE, 1, MAX_BURST));
+        int count = queue.fetchReadable(burst, Transfer.longestBurst(queue));
         if (count == 0) {
             source.checkFault(queue);
             return 0;

@@ -2,6 +2,7 @@ package dev.baton.datapath;
 
 import dev.baton.ffi.IovecArray;
 import dev.baton.ffi.RawMemory;
+import dev.baton.tap.TapDevice;
 import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.VirtioNetHeader;
 import dev.baton.virtqueue.Virtqueue;
@@ -15,13 +16,11 @@ import java.util.List;
  * the frames stay in the sender's virtqueue; when it has no running queue they are dropped.
  */
 final class VirtqueueToVirtqueue implements Transfer {
-    /** A burst is a quarter of the sender's ring at most: the sender shall find room while the burst is on its way. */
-    private static final int RING_SHARE = 2;
     /**
-     * The largest IP packet behind an Ethernet header with two VLAN tags. A chain can hold megabytes, and a receiver
-     * whose buffers are mergeable would be given them; none has room for such a frame where it puts frames together.
+     * As long as those of a TAP. A chain can hold megabytes, and a receiver whose buffers are mergeable would be given
+     * them; none has room for such a frame where it puts frames together.
      */
-    private static final int LONGEST_FRAME = VirtioNetHeader.LENGTH + 22 + 65_535;
+    private static final int LONGEST_FRAME = TapDevice.MAX_FRAME_BYTES;
 
     private final VirtqueueEnd source;
     private final VirtqueueEnd target;
@@ -46,7 +45,7 @@ final class VirtqueueToVirtqueue implements Transfer {
         if (sourceQueue == null) {
             return 0;
         }
-        int count = sourceQueue.fetchReadable(burst, Math.clamp(sourceQueue.size() >> RING_SHARE, 1, MAX_BURST));
+        int count = sourceQueue.fetchReadable(burst, Transfer.longestBurst(sourceQueue));
         if (count == 0) {
             source.checkFault(sourceQueue);
             return 0;
