@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -25,6 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(120)
 class SplitVirtqueueFuzzTest {
     private static final int SIZE = 16;
+    private static final int ROUNDS = 50_000;
     private static final long REGION = 4 * Mapping.pageSize();
     private static final long GUARD = 2 * Mapping.pageSize();
     private static final long LOW = 0x1_0000;
@@ -80,16 +82,19 @@ class SplitVirtqueueFuzzTest {
     @Test
     void norDoesOneThatChangesWhileItIsRead() throws InterruptedException {
         AtomicBoolean done = new AtomicBoolean();
+        AtomicLong changes = new AtomicLong();
         Thread driver = new Thread(() -> {
             Random random = new Random(5);
             while (!done.get()) {
                 scribble(random, 1);
+                changes.incrementAndGet();
             }
         });
         driver.start();
         try {
             Random random = new Random(6);
-            for (int round = 0; round < 50_000; round++) {
+            // Compiled code is done with so many rounds before the other thread has begun.
+            for (int round = 0; round < ROUNDS || changes.get() < ROUNDS; round++) {
                 SplitVirtqueue queue = new SplitVirtqueue(layout, memory, FEATURES, QueueState.fresh(RingFormat.SPLIT));
                 ring.availableIndex(SIZE);
                 drive(queue, random);
