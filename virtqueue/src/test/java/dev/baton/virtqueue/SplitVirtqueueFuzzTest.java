@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -27,6 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class SplitVirtqueueFuzzTest {
     private static final int SIZE = 16;
     private static final int ROUNDS = 50_000;
+    private static final int ENOUGH_SOUND = 1000;
     private static final long REGION = 4 * Mapping.pageSize();
     private static final long GUARD = 2 * Mapping.pageSize();
     private static final long LOW = 0x1_0000;
@@ -72,7 +72,7 @@ class SplitVirtqueueFuzzTest {
             ring.availableIndex(random.nextInt(100) == 0 ? random.nextInt(65536) : random.nextInt(SIZE + 1));
             drive(queue, random);
         }
-        assertThat(chains).as("chains that were sound").isGreaterThan(1000);
+        assertThat(chains).as("chains that were sound").isGreaterThan(ENOUGH_SOUND);
         assertThat(seen).contains(VirtqueueFault.AVAIL_INDEX_AHEAD, VirtqueueFault.HEAD_OUT_OF_RANGE,
             VirtqueueFault.NEXT_OUT_OF_RANGE, VirtqueueFault.CHAIN_TOO_LONG, VirtqueueFault.ADDRESS_OUTSIDE_MEMORY,
             VirtqueueFault.NESTED_INDIRECT, VirtqueueFault.INDIRECT_MISSHAPEN, VirtqueueFault.WRONG_DIRECTION,
@@ -82,19 +82,17 @@ class SplitVirtqueueFuzzTest {
     @Test
     void norDoesOneThatChangesWhileItIsRead() throws InterruptedException {
         AtomicBoolean done = new AtomicBoolean();
-        AtomicLong changes = new AtomicLong();
         Thread driver = new Thread(() -> {
             Random random = new Random(5);
             while (!done.get()) {
                 scribble(random, 1);
-                changes.incrementAndGet();
             }
         });
         driver.start();
         try {
             Random random = new Random(6);
-            // Compiled code is done with so many rounds before the other thread has begun.
-            for (int round = 0; round < ROUNDS || changes.get() < ROUNDS; round++) {
+            // Where the two share a CPU, all rounds may see one and the same ring: until enough were sound.
+            for (int round = 0; round < ROUNDS || chains <= ENOUGH_SOUND; round++) {
                 SplitVirtqueue queue = new SplitVirtqueue(layout, memory, FEATURES, QueueState.fresh(RingFormat.SPLIT));
                 ring.availableIndex(SIZE);
                 drive(queue, random);
@@ -103,7 +101,6 @@ class SplitVirtqueueFuzzTest {
             done.set(true);
             driver.join();
         }
-        assertThat(chains).isGreaterThan(1000);
         assertThat(last).isBetween(Byte.MIN_VALUE, Byte.MAX_VALUE);
     }
 
