@@ -154,6 +154,10 @@ final class PortParser {
         } catch (InvalidPathException e) {
             throw line.refuse("'" + text + "' is no path");
         }
+        // White space at an end does not survive a configuration file, and nobody would see it in a message.
+        if (!path.toString().equals(path.toString().strip())) {
+            throw line.refuse("the path of a socket cannot begin or end in white space");
+        }
         int length = text.getBytes(StandardCharsets.UTF_8).length;
         if (length > MAX_SOCKET_PATH_BYTES) {
             throw line.refuse("the path of the socket has " + length + " bytes, at most " + MAX_SOCKET_PATH_BYTES

@@ -191,6 +191,13 @@ class RunOptionsTest {
     }
 
     @Test
+    void noSocketPathEndsInWhiteSpace() {
+        OptionLine line = new OptionLine("control", "= /", "baton.conf:3: control");
+        assertThatThrownBy(() -> RunOptions.of(List.of(line), List.of()))
+            .hasMessageContaining("baton.conf:3: control", "cannot begin or end in white space");
+    }
+
+    @Test
     void withoutAPortThereIsNothingToRun() {
         assertRefused("there is nothing to run: give at least one --port");
     }
