@@ -1,7 +1,6 @@
 package dev.baton.bench;
 
 import dev.baton.ffi.Mapping;
-import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.GuestMemory;
@@ -16,34 +15,39 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * A split virtqueue whose driver costs next to nothing: all chains are in the ring from the start, and to make
- * buffers available is one store of the available index, since a device that uses chains in order finds the same
- * heads in the same slots for ever. Where INDIRECT_DESC was negotiated, chains of several segments are in tables.
+ * A virtqueue, packed where RING_PACKED was negotiated, whose driver costs next to nothing: all chains are in the ring
+ * from the start, and are only made available anew ({@link Offer}). Where INDIRECT_DESC was negotiated, chains of several
+ * segments are in tables.
  */
 final class BenchRing {
     private static final long GUEST_BASE = 0x1_0000_0000L;
     private static final long TABLES = 0x1000;
 
     final Virtqueue device;
-    private final long availIndex;
-    private int availIdx;
+    private final Offer offer;
 
-    /** A ring full of chains, which lie in one region of guest memory. */
+    /**
+     * A ring full of chains, which lie in one region of guest memory.
+     *
+     * @param size of a split ring; a packed one has as many descriptors as its chains fill
+     */
     BenchRing(int size, long features, boolean writable, int... segmentBytes) {
         this(1, size, features, writable, segmentBytes);
     }
 
-    private BenchRing(int regions, int size, long features, boolean writable, int... segmentBytes) {
+    private BenchRing(int regions, int descriptors, long features, boolean writable, int... segmentBytes) {
+        RingFormat format = RingFormat.of(features);
         boolean indirect = (features & Features.INDIRECT_DESC) != 0;
         int segments = segmentBytes.length;
-        int chains = indirect ? size : size / segments;
+        int chains = indirect ? descriptors : descriptors / segments;
+        int size = format == RingFormat.SPLIT || indirect ? descriptors : chains * segments;
         int stride = Arrays.stream(segmentBytes).sum() + 63 & -64;
-        long ringBytes = VirtqueueLayout.contiguousBytes(RingFormat.SPLIT, size) + 63 & -64;
+        long ringBytes = VirtqueueLayout.contiguousBytes(format, size) + 63 & -64;
         long tableBytes = indirect ? VirtqueueDriver.indirectTableBytes(size, segments) : 0;
         long regionBytes = (chains + regions - 1L) / regions * stride;
         // Mapped as long as the JVM lives: a trial's rings are few.
         long host = Mapping.anonymous(ringBytes + tableBytes + regions * regionBytes).address();
-        VirtqueueLayout layout = VirtqueueLayout.contiguous(RingFormat.SPLIT, size, host);
+        VirtqueueLayout layout = VirtqueueLayout.contiguous(format, size, host);
         VirtqueueDriver driver = VirtqueueDriver.of(layout, features, 0);
         List<MemoryRegion> memory = new ArrayList<>();
         if (indirect) {
@@ -68,10 +72,15 @@ final class BenchRing {
                 driver.addReadable(addresses, segmentBytes, segments);
             }
         }
+        driver.publish();
         driver.disableNotifications();
-        repeatHeads(layout, chains);
+        offer = Offer.of(layout, chains);
         device = Virtqueue.of(layout, GuestMemory.of(memory), features, QueueState.fresh(layout.format()));
-        availIndex = layout.availableRing() + 2;
+    }
+
+    /** What is negotiated for a ring of this format, and nothing else. */
+    static long features(RingFormat format) {
+        return Features.VERSION_1 | (format == RingFormat.PACKED ? Features.RING_PACKED : 0);
     }
 
     /** A ring full of chains that the device reads, of which each is in another region than the one before. */
@@ -79,18 +88,9 @@ final class BenchRing {
         return new BenchRing(regions, size, features, false, segmentBytes);
     }
 
-    /** With chains of several descriptors there are fewer heads than slots: they come round again. */
-    private static void repeatHeads(VirtqueueLayout layout, int chains) {
-        long slots = layout.availableRing() + 4;
-        for (int i = chains; i < layout.size(); i++) {
-            RawMemory.putShort(slots + 2L * i, RawMemory.getShort(slots + 2L * (i - chains)));
-        }
-    }
-
     /** Makes so many more chains available. */
     void offer(int chains) {
-        availIdx = (availIdx + chains) & 0xFFFF;
-        RawMemory.putShortRelease(availIndex, (short) availIdx);
+        offer.chains(chains);
     }
 
     /** Makes a burst available, walks it and gives it back untouched; returns its chains. */

@@ -4,6 +4,7 @@ import dev.baton.ffi.Mapping;
 import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.QueueRecord;
+import dev.baton.virtqueue.RingFormat;
 import dev.baton.virtqueue.Virtqueue;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -47,6 +48,10 @@ public class PublishBenchmark {
     @Param({"false", "true"})
     public boolean eventIdx;
 
+    /** How the ring is laid out. */
+    @Param({"SPLIT", "PACKED"})
+    public RingFormat format;
+
     private BenchRing ring;
     private Virtqueue queue;
     private ChainBurst frames;
@@ -54,7 +59,7 @@ public class PublishBenchmark {
     /** Fills the ring. */
     @Setup
     public void fillRing() {
-        ring = new BenchRing(RING_SIZE, Features.VERSION_1 | (eventIdx ? Features.EVENT_IDX : 0), false,
+        ring = new BenchRing(RING_SIZE, BenchRing.features(format) | (eventIdx ? Features.EVENT_IDX : 0), false,
             CHAIN_BYTES);
         queue = ring.device;
         frames = new ChainBurst(burst, 1024);

@@ -5,6 +5,7 @@ import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.QueueRecord;
+import dev.baton.virtqueue.RingFormat;
 import dev.baton.virtqueue.VirtioNetHeader;
 import dev.baton.virtqueue.Virtqueue;
 import java.util.concurrent.TimeUnit;
@@ -61,6 +62,10 @@ public class RingForwardBenchmark {
     @Param("true")
     public boolean record;
 
+    /** How the rings are laid out. */
+    @Param({"SPLIT", "PACKED"})
+    public RingFormat format;
+
     private BenchRing from;
     private BenchRing to;
     private Virtqueue source;
@@ -73,7 +78,7 @@ public class RingForwardBenchmark {
     public void fillRings() {
         int header = VirtioNetHeader.LENGTH;
         int[] chain = segments == 1 ? new int[] {header + frameBytes} : new int[] {header, frameBytes};
-        long features = Features.VERSION_1 | (mergeable ? Features.MRG_RXBUF : 0);
+        long features = BenchRing.features(format) | (mergeable ? Features.MRG_RXBUF : 0);
         from = new BenchRing(RING_SIZE, features, false, chain);
         to = new BenchRing(RING_SIZE, features, true, mergeable ? MERGEABLE_BUFFER : LARGE_BUFFER);
         source = from.device;

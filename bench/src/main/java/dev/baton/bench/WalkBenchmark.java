@@ -2,6 +2,7 @@ package dev.baton.bench;
 
 import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.Features;
+import dev.baton.virtqueue.RingFormat;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -46,6 +47,10 @@ public class WalkBenchmark {
     @Param({"warm", "cold"})
     public String cache;
 
+    /** How the rings are laid out. */
+    @Param({"SPLIT", "PACKED"})
+    public RingFormat format;
+
     private BenchRing[] rings;
     private ChainBurst chains;
     private int turn;
@@ -55,7 +60,7 @@ public class WalkBenchmark {
     public void fillRings() {
         int[] segments = new int[shape.equals("direct1") ? 1 : 3];
         Arrays.fill(segments, SEGMENT_BYTES);
-        long features = Features.VERSION_1 | (shape.equals("indirect3") ? Features.INDIRECT_DESC : 0);
+        long features = BenchRing.features(format) | (shape.equals("indirect3") ? Features.INDIRECT_DESC : 0);
         rings = new BenchRing[cache.equals("cold") ? COLD_RINGS : 1];
         for (int i = 0; i < rings.length; i++) {
             rings[i] = new BenchRing(RING_SIZE, features, false, segments);

@@ -10,6 +10,11 @@ interface Client extends AutoCloseable {
     /** Frames that it has received from the back end so far. */
     long received();
 
+    /** Time that its own core has spent in rounds that moved frames, ns; NaN where it does not count it. */
+    default double busyNs() {
+        return Double.NaN;
+    }
+
     void pause();
 
     void resume();

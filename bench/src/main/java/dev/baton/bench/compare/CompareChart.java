@@ -34,7 +34,7 @@ final class CompareChart {
         double most = 2;
         for (Comparison comparison : comparisons) {
             for (Side other : comparison.others()) {
-                for (Metric metric : comparison.metrics(other)) {
+                for (Metric metric : comparison.merits(other)) {
                     Spread ratios = comparison.ratios(other, metric);
                     least = Math.min(least, ratios.min());
                     most = Math.max(most, ratios.max());
@@ -47,7 +47,7 @@ final class CompareChart {
     }
 
     private static int rows(Comparison comparison) {
-        return comparison.others().stream().mapToInt(other -> comparison.metrics(other).size()).sum();
+        return comparison.others().stream().mapToInt(other -> comparison.merits(other).size()).sum();
     }
 
     private void draw(List<Comparison> comparisons) {
@@ -70,7 +70,7 @@ final class CompareChart {
             text(10, y + BAR, "start", comparison.scene().word());
             y += ROW;
             for (Side other : comparison.others()) {
-                for (Metric metric : comparison.metrics(other)) {
+                for (Metric metric : comparison.merits(other)) {
                     bar(y, comparison, other, metric);
                     y += ROW;
                 }

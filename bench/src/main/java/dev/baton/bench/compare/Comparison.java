@@ -69,6 +69,11 @@ final class Comparison {
         return baton().metrics().stream().filter(other.metrics()::contains).toList();
     }
 
+    /** Those of them by which one is better than the other. */
+    List<Metric> merits(Side other) {
+        return metrics(other).stream().filter(metric -> metric != Metric.CLIENT).toList();
+    }
+
     /** Baton's median over the other's; of a limit the share that Baton reaches. */
     double ratio(Side other, Metric metric) {
         return ratio(other, metric, baton().spread(metric).median(), other.spread(metric).median());

@@ -39,17 +39,22 @@ final class Forwarder implements Contender {
         client.start();
         Pause.settle();
         Cost costBefore = backEnd.cost();
+        double busyBefore = client.busyNs();
         long before = frames.getAsLong();
         long beforeNs = System.nanoTime();
         Pause.seconds(seconds);
         long after = frames.getAsLong();
         long afterNs = System.nanoTime();
+        double busyAfter = client.busyNs();
+        double clientNs = System.nanoTime() - beforeNs;
         Cost costAfter = backEnd.cost();
         client.stop();
         client.pause();
         backEnd.pause();
-        return Sample.of(Metric.FRAMES, (after - before) * 1e9 / (afterNs - beforeNs),
+        Sample sample = Sample.of(Metric.FRAMES, (after - before) * 1e9 / (afterNs - beforeNs),
             Metric.CORE, costAfter.perFrameSince(costBefore));
+        return Double.isNaN(busyAfter) ? sample
+            : sample.and(Metric.CLIENT, (busyAfter - busyBefore) / clientNs);
     }
 
     @Override

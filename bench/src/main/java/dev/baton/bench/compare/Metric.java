@@ -8,6 +8,10 @@ enum Metric {
     FRAMES("million frames/s", 1e6, true),
     /** Time of the back end's core for a frame. */
     CORE("ns a frame", 1, false),
+    /**
+     * The part of the time in which the client's core moved frames: towards 100 % it is the client that sets the pace.
+     */
+    CLIENT("client's core, %", 0.01, true),
     /** Bits of a program's data that arrived. */
     BITS("Gbit/s", 1e9, true),
     /** The middle of all round trips of a single frame. */
@@ -30,7 +34,7 @@ enum Metric {
         return unit;
     }
 
-    /** Its name in JSON, where a value is in the unit without a prefix: frames/s, bit/s, s; a frame's cost is in ns. */
+    /** Its name in JSON, where a value is in the unit without a prefix: frames/s, bit/s, s, 1; a frame's cost is in ns. */
     String key() {
         return name().toLowerCase(Locale.ROOT);
     }

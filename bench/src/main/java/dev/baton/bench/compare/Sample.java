@@ -21,6 +21,13 @@ final class Sample {
         return new Sample(Map.of(first, firstValue, second, secondValue));
     }
 
+    /** The same and one more. */
+    Sample and(Metric metric, double value) {
+        Map<Metric, Double> all = new EnumMap<>(values);
+        all.put(metric, value);
+        return new Sample(all);
+    }
+
     Set<Metric> metrics() {
         return values.keySet();
     }

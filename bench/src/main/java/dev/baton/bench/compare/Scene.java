@@ -8,6 +8,8 @@ enum Scene {
     LOOP_64(Kind.LOOP, 64),
     LOOP_512(Kind.LOOP, 512),
     LOOP_1518(Kind.LOOP, 1518),
+    PACKED_LOOP_64(Kind.LOOP, 64, true),
+    PACKED_LOOP_1518(Kind.LOOP, 1518, true),
     FLOWGEN_64(Kind.FLOWGEN, 64),
     TO_TAP_64(Kind.TO_TAP, 64),
     TO_TAP_1514(Kind.TO_TAP, 1514),
@@ -25,10 +27,16 @@ enum Scene {
 
     private final Kind kind;
     private final int frameBytes;
+    private final boolean packed;
 
     Scene(Kind kind, int frameBytes) {
+        this(kind, frameBytes, false);
+    }
+
+    Scene(Kind kind, int frameBytes, boolean packed) {
         this.kind = kind;
         this.frameBytes = frameBytes;
+        this.packed = packed;
     }
 
     /** Kinds of scenes. */
@@ -76,7 +84,8 @@ enum Scene {
     }
 
     String what() {
-        return frameBytes == 0 ? kind.what : kind.what + ", " + frameBytes + " bytes";
+        return (packed ? "packed virtqueues, " : "") + kind.what
+            + (frameBytes == 0 ? "" : ", " + frameBytes + " bytes");
     }
 
     Kind kind() {
@@ -91,6 +100,11 @@ enum Scene {
     /** Of an Ethernet frame; 0 where that is not the scene's to say. */
     int frameBytes() {
         return frameBytes;
+    }
+
+    /** Whether the client's virtqueues are packed. */
+    boolean packed() {
+        return packed;
     }
 
     /** Whether the client's port is the only one. */

@@ -18,7 +18,8 @@ final class TestpmdClient implements Client {
         List<String> vdevs = new ArrayList<>();
         for (int i = 0; i < scene.clientPorts(); i++) {
             vdevs.add("net_virtio_user" + i + ",path=" + bench.socket(name, i)
-                + ",queues=1,queue_size=1024,mrg_rxbuf=1,in_order=1,packed_vq=0");
+                + ",queues=1,queue_size=1024,mrg_rxbuf=1,in_order=1,packed_vq="
+                + (scene.packed() ? 1 : 0));
         }
         boolean replay = scene.kind() == Scene.Kind.FLOW_TO_TAP;
         if (replay) {
@@ -50,6 +51,11 @@ final class TestpmdClient implements Client {
     @Override
     public long received() {
         return testpmd.received();
+    }
+
+    @Override
+    public double busyNs() {
+        return testpmd.cost().ns();
     }
 
     @Override
