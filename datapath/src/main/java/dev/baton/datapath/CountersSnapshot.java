@@ -75,8 +75,8 @@ public record CountersSnapshot(Map<String, PortStats> ports, List<AgentStats> ag
 
     private static PortStats portStats(Map<String, Long> values) {
         return new PortStats(direction(values, "rx"), direction(values, "tx"),
-            values.getOrDefault("coalesced", 0L), values.getOrDefault("kicks", 0L), values.getOrDefault("calls", 0L),
-            byReason(values, PortLabel.FAULTS));
+            values.getOrDefault("coalesced", 0L), values.getOrDefault("software-offload", 0L),
+            values.getOrDefault("kicks", 0L), values.getOrDefault("calls", 0L), byReason(values, PortLabel.FAULTS));
     }
 
     private static DirectionStats direction(Map<String, Long> values, String direction) {

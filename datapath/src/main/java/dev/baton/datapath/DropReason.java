@@ -17,12 +17,14 @@ public enum DropReason {
     PEER_DOWN,
     /** Longer than all buffers that the receiver can offer for one frame, or than any frame is. */
     TOO_LONG,
-    /** The receiver did not accept the offload that the header asks for. */
-    OFFLOAD_NOT_ACCEPTED,
     /** The kernel refused the frame or its virtio-net header. */
     REFUSED_BY_KERNEL,
     /** The TAP interface is down, or its queue is detached. */
-    INTERFACE_DOWN;
+    INTERFACE_DOWN,
+    /** The header asks for an offload that its own fields, or the frame's headers, do not allow. */
+    MALFORMED_OFFLOAD,
+    /** Cut from a larger frame in software, for a receiver that ran out of buffers meanwhile. */
+    NO_ROOM;
 
     private static final DropReason[] VALUES = values();
 

@@ -1,6 +1,7 @@
 package dev.baton.datapath;
 
 import dev.baton.ffi.TunTap;
+import dev.baton.offload.Requests;
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.VirtioNetHeader;
 import org.jspecify.annotations.Nullable;
@@ -22,6 +23,9 @@ final class Offloads {
     static final int USO6 = 1 << 5;
     static final int ALL = CSUM | TSO4 | TSO6 | ECN | USO4 | USO6;
 
+    /** A type of segmentation that is none of these. */
+    private static final int UNKNOWN = 1 << 31;
+
     private static final int[] BITS = {CSUM, TSO4, TSO6, ECN, USO4, USO6};
     private static final int[] TUN = {TunTap.TUN_F_CSUM, TunTap.TUN_F_TSO4, TunTap.TUN_F_TSO6, TunTap.TUN_F_TSO_ECN,
         TunTap.TUN_F_USO4, TunTap.TUN_F_USO6};
@@ -30,6 +34,7 @@ final class Offloads {
 
     /** Of the first 8 bytes of a header, flags and type: 0 where a frame asks for nothing. */
     private static final long ASKED = 0xffL | 0xffL << (8 * VirtioNetHeader.GSO_TYPE_OFFSET);
+    private static final long ECN_BIT = (long) VirtioNetHeader.GSO_ECN << (8 * VirtioNetHeader.GSO_TYPE_OFFSET);
     /** Of the header's flags a sender may set NEEDS_CSUM alone (virtio 1.2, 5.1.6.2). */
     private static final long SENDER_FLAGS = ~0xffL | VirtioNetHeader.NEEDS_CSUM;
     private static final long[] GUEST = {Features.GUEST_CSUM, Features.GUEST_TSO4, Features.GUEST_TSO6,
@@ -100,37 +105,51 @@ final class Offloads {
         return uso ? features : features & ~Features.HOST_USO;
     }
 
-    /** Why a frame with this header may not go from one guest to the other, or null when it may. */
-    static @Nullable DropReason refusal(int flags, int gsoType, long senderFeatures, long receiverFeatures) {
-        boolean needsChecksum = (flags & VirtioNetHeader.NEEDS_CSUM) != 0;
-        long needed = needsChecksum ? Features.CSUM : 0;
-        long wanted = needsChecksum ? Features.GUEST_CSUM : 0;
-        if ((gsoType & VirtioNetHeader.GSO_ECN) != 0) {
-            needed |= Features.HOST_ECN;
-            wanted |= Features.GUEST_ECN;
-        }
-        switch (gsoType & ~VirtioNetHeader.GSO_ECN) {
-            case VirtioNetHeader.GSO_NONE -> {
-            }
-            case VirtioNetHeader.GSO_TCPV4 -> {
-                needed |= Features.HOST_TSO4;
-                wanted |= Features.GUEST_TSO4;
-            }
-            case VirtioNetHeader.GSO_TCPV6 -> {
-                needed |= Features.HOST_TSO6;
-                wanted |= Features.GUEST_TSO6;
-            }
-            case VirtioNetHeader.GSO_UDP_L4 -> {
-                needed |= Features.HOST_USO;
-                wanted |= Features.GUEST_USO4 | Features.GUEST_USO6;
-            }
-            default -> {
-                return DropReason.OFFLOAD_NOT_NEGOTIATED;
-            }
-        }
-        if ((senderFeatures & needed) != needed) {
+    /** The GSO type of a header that begins with these 8 bytes, {@link VirtioNetHeader#GSO_ECN} left out. */
+    static int gsoType(long header) {
+        return (int) (header >>> (8 * VirtioNetHeader.GSO_TYPE_OFFSET)) & 0xff & ~VirtioNetHeader.GSO_ECN;
+    }
+
+    /**
+     * Why a frame from a guest may go to no other, or null when it may.
+     *
+     * @param header     the first 8 bytes of its virtio-net header, which {@link #asked} for something
+     * @param csumOffset the {@code csum_offset} there
+     * @param length     its bytes, virtio-net header included
+     */
+    static @Nullable DropReason refusal(long header, int csumOffset, int length, long senderFeatures) {
+        int asked = askedOf(header);
+        if (asked == UNKNOWN || (asked & ~takenFromGuest(senderFeatures)) != 0) {
             return DropReason.OFFLOAD_NOT_NEGOTIATED;
         }
-        return (receiverFeatures & wanted) != wanted ? DropReason.OFFLOAD_NOT_ACCEPTED : null;
+        return Requests.fit(header, csumOffset, length) ? null : DropReason.MALFORMED_OFFLOAD;
+    }
+
+    /** Whether a guest takes a frame whose header begins with these 8 bytes, as it is. */
+    static boolean accepted(long header, long receiverFeatures) {
+        return (askedOf(header) & ~takenByGuest(receiverFeatures)) == 0;
+    }
+
+    /** What a header that begins with these 8 bytes asks of the receiver. */
+    private static int askedOf(long header) {
+        int asked = (header & VirtioNetHeader.NEEDS_CSUM) != 0 ? CSUM : NONE;
+        asked |= (header & ECN_BIT) != 0 ? ECN : NONE;
+        return switch (gsoType(header)) {
+            case VirtioNetHeader.GSO_NONE -> asked;
+            case VirtioNetHeader.GSO_TCPV4 -> asked | TSO4;
+            case VirtioNetHeader.GSO_TCPV6 -> asked | TSO6;
+            // The type does not tell the version of IP.
+            case VirtioNetHeader.GSO_UDP_L4 -> asked | USO4 | USO6;
+            default -> UNKNOWN;
+        };
+    }
+
+    /** What a guest may ask for that acked these features. */
+    private static int takenFromGuest(long features) {
+        int set = NONE;
+        for (int i = 0; i < BITS.length; i++) {
+            set |= (features & HOST[i]) != 0 ? BITS[i] : 0;
+        }
+        return set;
     }
 }

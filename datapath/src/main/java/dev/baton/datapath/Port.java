@@ -79,7 +79,7 @@ public abstract sealed class Port permits VirtqueuePort, BackendPort {
     /** Which offloads frames may ask for that leave by this port: a set of {@link Offloads}. */
     abstract int takes();
 
-    /** What {@link #takes} can ever be, as things are on the far side. */
+    /** Which offloads frames may ask for that the wired port sends here, though this one may have to help them on. */
     int couldTake() {
         return takes();
     }

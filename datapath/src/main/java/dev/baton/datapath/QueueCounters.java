@@ -23,7 +23,7 @@ final class QueueCounters {
     enum Key {
         RX_FRAMES("rx.frames"), RX_BYTES("rx.bytes"), RX_BURSTS("rx.bursts"),
         TX_FRAMES("tx.frames"), TX_BYTES("tx.bytes"), TX_BURSTS("tx.bursts"),
-        COALESCED("coalesced"), KICKS("kicks"), CALLS("calls");
+        COALESCED("coalesced"), SOFTWARE_OFFLOAD("software-offload"), KICKS("kicks"), CALLS("calls");
 
         private static final int COUNT = values().length;
         private final String label;
@@ -66,6 +66,11 @@ final class QueueCounters {
     /** Of the frames that were transmitted. */
     void coalesced(long frames) {
         add(Key.COALESCED, frames);
+    }
+
+    /** Of the frames that were transmitted: those whose checksum was filled in, or that were cut, in software. */
+    void softwareOffload(long frames) {
+        add(Key.SOFTWARE_OFFLOAD, frames);
     }
 
     void rxDrop(DropReason reason, long frames) {

@@ -65,6 +65,17 @@ final class ReceiveWindow {
         return count < queue.size() && queue.fetchedAll();
     }
 
+    /** Chains that are left in it. */
+    int chainsLeft() {
+        return count - next;
+    }
+
+    /** Fetches anew; returns how many chains there are. */
+    int refresh(Virtqueue queue) {
+        fetch(queue);
+        return count;
+    }
+
     IovecArray segments() {
         return segments;
     }

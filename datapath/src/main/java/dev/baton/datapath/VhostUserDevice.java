@@ -86,9 +86,7 @@ final class VhostUserDevice implements BackendDevice {
         long features = BASE_FEATURES | (config.queuePairs() > 1 ? Features.MQ : 0);
         Port peer = port.peer();
         if (config.offloads() && peer != null) {
-            // What a guest acked once it keeps, whoever the guest at the other end is now.
-            int takes = preparing ? peer.couldTake() : peer.takes();
-            features |= Offloads.hostFeatures(takes) | Offloads.guestFeatures(peer.canGive());
+            features |= Offloads.hostFeatures(peer.couldTake()) | Offloads.guestFeatures(peer.canGive());
         }
         return features;
     }

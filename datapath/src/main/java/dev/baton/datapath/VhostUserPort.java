@@ -162,9 +162,15 @@ public final class VhostUserPort extends VirtqueuePort {
         return Offloads.takenByGuest(device.ackedFeatures());
     }
 
+    /** Guests come and go, each with features of its own; what one does not take is done in software. */
+    @Override
+    int couldTake() {
+        return config.offloads() ? Offloads.ALL : Offloads.NONE;
+    }
+
     @Override
     int canGive() {
-        return Offloads.NONE;
+        return couldTake();
     }
 
     @Override

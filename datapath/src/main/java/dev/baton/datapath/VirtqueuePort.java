@@ -54,12 +54,6 @@ public abstract sealed class VirtqueuePort extends Port permits VhostUserPort, M
         return firstQueueRecord;
     }
 
-    /** Guests come and go, each with features of its own. */
-    @Override
-    final int couldTake() {
-        return Offloads.ALL;
-    }
-
     /** A virtqueue broke the rules and does nothing more until it is started again; conductor's thread. */
     abstract void faulted(VirtqueueEnd end, VirtqueueFault fault);
 

@@ -12,7 +12,8 @@ import java.util.List;
  * Guest to guest with one copy and no buffer in between.
  *
  * <p>The sender can change its memory while we look at it, so the virtio-net header is read once into locals, checked
- * against what both sides negotiated, and the checked copy is what the receiver gets. When the receiver has no buffer
+ * against what its sender negotiated, and the checked copy is what the receiver gets. What the receiver does not take
+ * from the sender is done in software, see {@link SoftwareDelivery}. When the receiver has no buffer
  * the frames stay in the sender's virtqueue; when it has no running queue they are dropped.
  */
 final class VirtqueueToVirtqueue implements Transfer {
@@ -26,17 +27,21 @@ final class VirtqueueToVirtqueue implements Transfer {
     private final VirtqueueEnd target;
     private final ReceiveWindow window;
     private final PlainRun run = new PlainRun();
+    private final FramePlacer placer;
+    private final SoftwareDelivery software;
     private boolean starved;
 
     private int received;
     private long receivedBytes;
-    private int delivered;
-    private long deliveredBytes;
+    private int plain;
+    private long plainBytes;
 
     VirtqueueToVirtqueue(VirtqueueEnd source, VirtqueueEnd target) {
         this.source = source;
         this.target = target;
         this.window = target.window();
+        this.placer = new FramePlacer(target, window);
+        this.software = new SoftwareDelivery(target, window, placer);
     }
 
     @Override
@@ -62,18 +67,21 @@ final class VirtqueueToVirtqueue implements Transfer {
         int taken = 0;
         received = 0;
         receivedBytes = 0;
-        delivered = 0;
-        deliveredBytes = 0;
+        plain = 0;
+        plainBytes = 0;
+        placer.reset();
         starved = false;
         boolean legacy = source.legacy() != null || target.legacy() != null;
-        while (taken < count && !starved) {
+        // One frame can become many, and the burst shall stay as long as others are.
+        while (taken < count && !starved && placer.frames() < MAX_BURST) {
             taken += !legacy && window.offer(targetQueue, 1) ? takePlain(sourceQueue, targetQueue, burst, taken) : 0;
             if (taken < count && takeOther(sourceQueue, targetQueue, burst, taken)) {
                 taken++;
             }
         }
+        int delivered = plain + placer.frames();
         if (delivered > 0) {
-            target.counters().transmitted(delivered, deliveredBytes);
+            target.counters().transmitted(delivered, plainBytes + placer.bytes());
             target.publish(targetQueue);
         }
         if (received > 0) {
@@ -88,8 +96,8 @@ final class VirtqueueToVirtqueue implements Transfer {
         int count = run.copy(burst, from, window);
         window.usePlain(targetQueue, burst, from, count);
         sourceQueue.use(burst, from, count);
-        delivered += count;
-        deliveredBytes += run.bytes();
+        plain += count;
+        plainBytes += run.bytes();
         received += count;
         receivedBytes += run.bytes();
         return count;
@@ -124,56 +132,26 @@ final class VirtqueueToVirtqueue implements Transfer {
 
     /** Delivers or drops one frame; false when the receiver has too few buffers at the moment. */
     private boolean deliver(Virtqueue targetQueue, IovecArray from, int segment, int length) {
-        boolean mergeable = target.mergeable();
-        if (!window.offer(targetQueue, mergeable ? length : 1)) {
-            return false;
-        }
-        int chainBytes = length - VirtioNetHeader.LENGTH + target.headerBytes();
-        if (chainBytes > (mergeable ? window.bytesLeft() : window.chainBytes())) {
-            if (mergeable && window.mayGrow(targetQueue)) {
-                return false;
-            }
-            target.counters().txDrop(DropReason.TOO_LONG, 1);
-            return true;
-        }
         long header = headerStart(from, segment);
+        int csumOffset = csumOffset(from, segment);
         if (Offloads.asked(header)) {
-            DropReason refused = Offloads.refusal((int) header & 0xff,
-                (int) (header >>> (8 * VirtioNetHeader.GSO_TYPE_OFFSET)) & 0xff, source.features(), target.features());
+            DropReason refused = Offloads.refusal(header, csumOffset, length, source.features());
             if (refused != null) {
                 target.counters().txDrop(refused, 1);
                 return true;
             }
+            if (!Offloads.accepted(header, target.features())) {
+                return software.deliver(targetQueue, from, segment, length, header, csumOffset);
+            }
         }
-        place(targetQueue, from, segment, length, header);
+        switch (placer.room(targetQueue, length)) {
+            case THERE -> placer.place(targetQueue, from, segment, length, Offloads.sent(header), csumOffset);
+            case NEVER -> target.counters().txDrop(DropReason.TOO_LONG, 1);
+            case LATER -> {
+                return false;
+            }
+        }
         return true;
-    }
-
-    /** Puts a frame, which fits, into the next chains. */
-    private void place(Virtqueue targetQueue, IovecArray from, int segment, int length, long header) {
-        LegacyFrames legacy = target.legacy();
-        if (legacy == null) {
-            copy(from, segment, window.segments(), window.segment(), length, header);
-            window.use(targetQueue, length);
-        } else {
-            legacy.receive(window.segments(), window.segment(), window.chainSegments());
-            copy(from, segment, legacy.list(), 0, length, header);
-            legacy.received(window.segments(), window.segment());
-            window.use(targetQueue, length - LegacyFrames.MISSING_BYTES);
-        }
-        delivered++;
-        deliveredBytes += length - VirtioNetHeader.LENGTH;
-    }
-
-    /** Copies a frame, its header included, and makes the header's first 8 bytes what was checked. */
-    private static void copy(IovecArray from, int segment, IovecArray to, int targetSegment, int length, long header) {
-        long sourceLength = from.length(segment);
-        if (sourceLength == length && to.length(targetSegment) >= length) {
-            RawMemory.copy(from.base(segment), to.base(targetSegment), length);
-        } else {
-            SegmentCopy.copy(from, segment, to, targetSegment, length);
-        }
-        restoreHeader(to, targetSegment, Offloads.sent(header));
     }
 
     /** The header's first 8 bytes: flags, type and sizes, which decide what the frame asks of its receiver. */
@@ -188,14 +166,12 @@ final class VirtqueueToVirtqueue implements Transfer {
         return header;
     }
 
-    private static void restoreHeader(IovecArray to, int segment, long header) {
-        if (to.length(segment) >= Long.BYTES) {
-            RawMemory.putLong(to.base(segment), header);
-        } else {
-            for (int i = 0; i < Long.BYTES; i++) {
-                SegmentCopy.putByte(to, segment, i, (byte) (header >>> (8 * i)));
-            }
+    private static int csumOffset(IovecArray from, int segment) {
+        if (from.length(segment) >= VirtioNetHeader.LEGACY_LENGTH) {
+            return VirtioNetHeader.csumOffset(from.base(segment));
         }
+        return (SegmentCopy.getByte(from, segment, VirtioNetHeader.CSUM_OFFSET_OFFSET) & 0xff)
+            | (SegmentCopy.getByte(from, segment, VirtioNetHeader.CSUM_OFFSET_OFFSET + 1) & 0xff) << 8;
     }
 
     private int dropAll(Virtqueue sourceQueue, ChainBurst burst, int count) {
@@ -242,6 +218,7 @@ final class VirtqueueToVirtqueue implements Transfer {
 
     @Override
     public void release() {
+        software.close();
         target.releaseWindow();
     }
 }

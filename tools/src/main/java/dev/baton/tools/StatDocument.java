@@ -48,6 +48,7 @@ final class StatDocument {
         port.put("rx", direction(stats.rx()));
         port.put("tx", direction(stats.tx()));
         port.put("coalesced", stats.coalesced());
+        port.put("softwareOffload", stats.softwareOffload());
         port.put("kicks", stats.kicks());
         port.put("calls", stats.calls());
         port.put("faults", byReason(stats.faultsByReason()));

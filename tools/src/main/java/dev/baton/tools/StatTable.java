@@ -45,11 +45,20 @@ final class StatTable {
                 .append(wire == null ? "; " : "; wired to " + wire + "; ")
                 .append(JsonReader.number(port, "kicks")).append(" kicks, ")
                 .append(JsonReader.number(port, "calls")).append(" calls");
-        long coalesced = JsonReader.number(port, "coalesced").longValue();
-        out.append(coalesced == 0 ? "\n" : ", " + coalesced + " frames coalesced\n");
+        frames(out, JsonReader.number(port, "coalesced").longValue(), "coalesced");
+        // A Baton that runs may be older than the one that asks.
+        frames(out, JsonReader.at(port, "softwareOffload") instanceof Number number ? number.longValue() : 0,
+                "cut or summed up in software");
+        out.append('\n');
         reasons(out, "  dropped rx: ", JsonReader.at(port, "rx", "drops"));
         reasons(out, "  dropped tx: ", JsonReader.at(port, "tx", "drops"));
         reasons(out, "  faults: ", JsonReader.at(port, "faults"));
+    }
+
+    private static void frames(StringBuilder out, long frames, String what) {
+        if (frames != 0) {
+            out.append(", ").append(frames).append(" frames ").append(what);
+        }
     }
 
     private static void reasons(StringBuilder out, String title, @Nullable Object reasons) {

@@ -2,8 +2,10 @@ package dev.baton.tools.clients;
 
 import dev.baton.tools.json.JsonReader;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Function;
 
 /** iperf3 in a namespace, as client of a server elsewhere. */
 final class Iperf {
@@ -23,17 +25,29 @@ final class Iperf {
      * @param reverse false: from the client to the server; true: back
      */
     static long transfer(Namespace client, String server, int megabytes, int streams, boolean reverse) {
-        List<String> command = client.exec("iperf3", "--json", "--client", server, "--bytes", megabytes + "M",
+        return transfer(command -> Command.check(LIMIT, client.exec(command.toArray(String[]::new))), server,
+                megabytes, streams, reverse);
+    }
+
+    /** The same with a client in a guest. */
+    static long transfer(QemuGuest client, String server, int megabytes, int streams, boolean reverse) {
+        return transfer(command -> client.run(String.join(" ", command)).output(), server, megabytes, streams,
+                reverse);
+    }
+
+    private static long transfer(Function<List<String>, String> run, String server, int megabytes, int streams,
+            boolean reverse) {
+        List<String> command = new ArrayList<>(List.of("iperf3", "--json", "--client", server, "--bytes", megabytes + "M",
                 "--parallel", Integer.toString(streams), "--connect-timeout", "10000",
                 // Small socket buffers: what lies in them when the last byte was sent counts as not received.
-                "--window", "128K");
+                "--window", "128K"));
         if (reverse) {
             command.add("--reverse");
         }
-        String output = Command.check(LIMIT, command);
+        String output = run.apply(command);
         for (int tries = 0; tries < 20 && betweenTests(output); tries++) {
             LockSupport.parkNanos(500_000_000);
-            output = Command.check(LIMIT, command);
+            output = run.apply(command);
         }
         Object report = JsonReader.parse(output);
         if (!(JsonReader.at(report, "end", "sum_sent", "bytes") instanceof Number sent)
