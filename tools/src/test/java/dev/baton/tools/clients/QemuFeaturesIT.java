@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(900)
 class QemuFeaturesIT {
     private static final int MEGABYTES = 16;
+    private static final int RING_PACKED = 34;
 
     /** An interface: options of QEMU's device, and the features that it must not have then. */
     private record Variant(String device, List<Integer> without) {
@@ -31,6 +32,8 @@ class QemuFeaturesIT {
             new Variant("guest_csum=off", List.of(1)),
             new Variant("guest_tso4=off", List.of(7)),
             new Variant("guest_tso6=off,guest_ecn=off", List.of(8, 9)),
+            new Variant("packed=on", List.of()),
+            new Variant("packed=on,mrg_rxbuf=off,indirect_desc=off,event_idx=off", List.of(15, 28, 29)),
             new Variant("rx_queue_size=1024,tx_queue_size=1024", List.of()),
             new Variant("disable-modern=on,mrg_rxbuf=off", List.of(15, 32)));
 
@@ -88,6 +91,8 @@ class QemuFeaturesIT {
         for (int feature : variant.without()) {
             assertThat(guest.acked(device, feature)).as("%s: feature %d", variant, feature).isFalse();
         }
+        assertThat(guest.acked(device, RING_PACKED)).as("%s: RING_PACKED", variant)
+                .isEqualTo(variant.device().startsWith("packed=on"));
         guest.check("ip addr add " + network + ".2/24 dev " + device + " && ip link set " + device + " up");
         host.configure("tap" + number, network + ".1/24");
         String address = network + ".2";

@@ -22,7 +22,8 @@ class QemuRestartIT {
 
     static Stream<Arguments> sockets() {
         return QemuBinary.all().stream().flatMap(qemu -> Stream.of(
-                Arguments.of(qemu, QemuGuest.Socket.SERVER), Arguments.of(qemu, QemuGuest.Socket.RECONNECTING_CLIENT)));
+                Arguments.of(qemu, QemuGuest.Socket.SERVER, qemu.needsIntx() ? "" : "packed=on"),
+                Arguments.of(qemu, QemuGuest.Socket.RECONNECTING_CLIENT, qemu.needsIntx() ? "packed=on" : "")));
     }
 
     private static BatonProcess baton(Workplace place, Namespace host, QemuGuest.Socket socket) {
@@ -34,12 +35,12 @@ class QemuRestartIT {
         return baton;
     }
 
-    @ParameterizedTest(name = "{0} as {1}")
+    @ParameterizedTest(name = "{0} as {1} {2}")
     @MethodSource("sockets")
-    void trafficComesBackAfterARestart(QemuBinary qemu, QemuGuest.Socket socket) {
+    void trafficComesBackAfterARestart(QemuBinary qemu, QemuGuest.Socket socket, String device) {
         try (Workplace place = new Workplace(); Namespace host = new Namespace();
                 QemuGuest guest = QemuGuest.start(
-                        new QemuGuest.Config(qemu, place.path("vm0"), socket, 2, ""))) {
+                        new QemuGuest.Config(qemu, place.path("vm0"), socket, 2, device))) {
             try (BatonProcess first = baton(place, host, socket)) {
                 guest.awaitReady();
                 GuestChecks.ping(guest, host);
