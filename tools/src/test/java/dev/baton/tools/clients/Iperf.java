@@ -37,7 +37,8 @@ final class Iperf {
 
     private static long transfer(Function<List<String>, String> run, String server, int megabytes, int streams,
             boolean reverse) {
-        List<String> command = new ArrayList<>(List.of("iperf3", "--json", "--client", server, "--bytes", megabytes + "M",
+        List<String> command = new ArrayList<>(List.of("iperf3", "--json", "--client", server,
+                "--bytes", megabytes + "M",
                 "--parallel", Integer.toString(streams), "--connect-timeout", "10000",
                 // Small socket buffers: what lies in them when the last byte was sent counts as not received.
                 "--window", "128K"));
