@@ -16,8 +16,8 @@ import java.util.List;
 
 /**
  * A virtqueue, packed where RING_PACKED was negotiated, whose driver costs next to nothing: all chains are in the ring
- * from the start, and are only made available anew ({@link Offer}). Where INDIRECT_DESC was negotiated, chains of several
- * segments are in tables.
+ * from the start, and are only made available anew ({@link Offer}). Where INDIRECT_DESC was negotiated, chains of
+ * several segments are in tables.
  */
 final class BenchRing {
     private static final long GUEST_BASE = 0x1_0000_0000L;

@@ -34,7 +34,7 @@ enum Metric {
         return unit;
     }
 
-    /** Its name in JSON, where a value is in the unit without a prefix: frames/s, bit/s, s, 1; a frame's cost is in ns. */
+    /** Its name in JSON, where values have units without a prefix: frames/s, bit/s, s, 1; a frame's cost is in ns. */
     String key() {
         return name().toLowerCase(Locale.ROOT);
     }
