@@ -12,4 +12,5 @@ module dev.baton.bench {
 
     opens dev.baton.bench.compare to info.picocli;
     opens dev.baton.bench.handover to info.picocli;
+    opens dev.baton.bench.soak to info.picocli;
 }

@@ -44,7 +44,7 @@ final class DressRehearsal {
         try (HandoverChannel channel = HandoverChannel.over(socket);
              Datapath owner = Datapath.launch(DatapathConfig.defaults().withName("rehearsal"))) {
             owner.wire(owner.add(LoopbackPortConfig.named("a")), owner.add(LoopbackPortConfig.named("b")));
-            Outgoing.of(owner, options, channel.schemaVersion()).send(channel, 1);
+            Outgoing.send(owner, options, channel, 1);
             standby.learn();
             owner.abandon();
         }

@@ -1,8 +1,10 @@
 package dev.baton.datapath;
 
+import dev.baton.ffi.Loan;
 import dev.baton.handover.BackEndState;
 import dev.baton.handover.BackendBlob;
 import dev.baton.handover.DatapathState;
+import dev.baton.handover.Description;
 import dev.baton.handover.DescriptionWriter;
 import dev.baton.handover.HandoverChannel;
 import dev.baton.handover.HandoverError;
@@ -29,9 +31,38 @@ record Outgoing(long changes, DatapathState datapath, List<PortState> ports, Lis
      * @throws HandoverException when one of its ports cannot change its owner, with its name and the reason
      */
     static Outgoing of(Datapath datapath, HandoverOptions options, int schemaVersion) throws HandoverException {
+        try (Lent lent = lend(datapath, options, schemaVersion)) {
+            return lent.description;
+        }
+    }
+
+    /**
+     * Describes a datapath and sends that. What is described may go while it is sent, for this takes as long as the
+     * peer likes: a descriptor that its owner closes meanwhile stays open until it was sent, so that its number is not
+     * that of another file by then. The description is an old one then, and another follows it.
+     */
+    static Outgoing send(Datapath datapath, HandoverOptions options, HandoverChannel channel, long generation)
+        throws HandoverException {
+        try (Lent lent = lend(datapath, options, channel.schemaVersion())) {
+            lent.description.send(channel, generation);
+            return lent.description;
+        }
+    }
+
+    /** A description, and the loan of its descriptors, which begins while nothing can change. */
+    private record Lent(Outgoing description, Loan loan) implements AutoCloseable {
+        @Override
+        public void close() {
+            loan.close();
+        }
+    }
+
+    private static Lent lend(Datapath datapath, HandoverOptions options, int schemaVersion) throws HandoverException {
         Object result = datapath.conductor().call(() -> {
             try {
-                return describe(datapath, options, schemaVersion);
+                Outgoing description = describe(datapath, options, schemaVersion);
+                return new Lent(description,
+                    Loan.of(Description.descriptors(description.datapath, description.ports)));
             } catch (HandoverException e) {
                 return e;
             }
@@ -39,7 +70,7 @@ record Outgoing(long changes, DatapathState datapath, List<PortState> ports, Lis
         if (result instanceof HandoverException refusal) {
             throw refusal;
         }
-        return (Outgoing) result;
+        return (Lent) result;
     }
 
     private static Outgoing describe(Datapath datapath, HandoverOptions options, int schemaVersion)

@@ -108,10 +108,8 @@ final class OutgoingHandover {
     }
 
     private Outgoing describe() throws HandoverException {
-        Outgoing description = Outgoing.of(datapath, options, channel.schemaVersion());
         generation++;
-        description.send(channel, generation);
-        return description;
+        return Outgoing.send(datapath, options, channel, generation);
     }
 
     private boolean isCurrent(Outgoing description) {

@@ -79,9 +79,8 @@ final class StandbyLink {
 
     private void describe() throws HandoverException {
         changed = false;
-        Outgoing description = Outgoing.of(datapath, options, channel.schemaVersion());
         generation++;
-        description.send(channel, generation);
+        Outgoing.send(datapath, options, channel, generation);
         options.faults().at(Edge.STANDBY_ATTACH);
         HandoverMessages.awaitStep(channel, Section.STANDBY, generation, Standby.PATIENCE_MS);
     }

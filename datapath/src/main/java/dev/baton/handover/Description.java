@@ -1,6 +1,7 @@
 package dev.baton.handover;
 
 import dev.baton.ffi.Fd;
+import dev.baton.vhostuser.LogState;
 import dev.baton.vhostuser.RegionState;
 import dev.baton.vhostuser.RingState;
 import dev.baton.vhostuser.SessionState;
@@ -28,6 +29,11 @@ public record Description(DatapathState datapath, List<PortState> ports, List<Wi
 
     /** Every descriptor in it. */
     public List<Fd> descriptors() {
+        return descriptors(datapath, ports);
+    }
+
+    /** Every descriptor in the parts of a description. */
+    public static List<Fd> descriptors(DatapathState datapath, List<PortState> ports) {
         List<Fd> all = new ArrayList<>(descriptors(datapath));
         ports.forEach(port -> all.addAll(descriptors(port)));
         return all;
@@ -69,6 +75,10 @@ public record Description(DatapathState datapath, List<PortState> ports, List<Wi
         }
         for (RegionState region : session.regions()) {
             all.add(region.file());
+        }
+        LogState log = session.log();
+        if (log != null) {
+            all.add(log.file());
         }
         for (RingState ring : session.rings()) {
             add(all, ring.kick());

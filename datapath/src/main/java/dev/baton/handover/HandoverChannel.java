@@ -264,7 +264,7 @@ public final class HandoverChannel implements AutoCloseable {
 
     private static int[] numbers(String label, List<Fd> descriptors) throws HandoverException {
         try {
-            return descriptors.stream().mapToInt(Fd::value).toArray();
+            return descriptors.stream().mapToInt(Fd::lentValue).toArray();
         } catch (IllegalStateException e) {
             throw new HandoverException(label, HandoverError.DESCRIPTOR_KIND, "" + e.getMessage(), e);
         }

@@ -60,6 +60,19 @@ public final class Fd implements AutoCloseable {
         return value;
     }
 
+    /**
+     * The bare number, also of a descriptor that its owner has closed while it is on {@link Loan}.
+     *
+     * @return the number
+     * @throws IllegalStateException if the descriptor was closed or released, and is not lent
+     */
+    public int lentValue() {
+        if (state.get() == GONE) {
+            throw closed();
+        }
+        return value;
+    }
+
     /** Whether the descriptor is still owned: neither closed nor released. */
     public boolean isOpen() {
         return state.get() >= 0;

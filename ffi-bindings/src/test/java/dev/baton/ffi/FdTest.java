@@ -3,6 +3,7 @@ package dev.baton.ffi;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -109,5 +110,22 @@ class FdTest {
                 assertThat(afterNext.drain()).isZero();
             }
         }
+    }
+
+    @Test
+    void whatIsLentStaysOpenWhenItsOwnerClosesIt() {
+        EventFd counter = EventFd.create();
+        Fd fd = counter.fd().duplicate();
+        try (Loan _ = Loan.of(List.of(fd))) {
+            fd.close();
+            assertThat(fd.isOpen()).isFalse();
+            assertThatThrownBy(fd::value).hasMessageContaining("was closed");
+            EventFd.signal(fd.lentValue());
+            assertThat(counter.drain()).isEqualTo(1);
+        }
+        assertThatThrownBy(fd::lentValue).hasMessageContaining("was closed");
+        assertThatThrownBy(() -> Loan.of(List.of(counter.fd(), fd))).hasMessageContaining("was closed");
+        // What is still lent could not be released.
+        Fd.adopt(counter.fd().release()).close();
     }
 }

@@ -1,0 +1,134 @@
+package dev.baton.bench.soak;
+
+import dev.baton.bench.BenchFailure;
+import dev.baton.ffi.Errno;
+import dev.baton.ffi.Fd;
+import dev.baton.ffi.FileIo;
+import dev.baton.ffi.Mapping;
+import dev.baton.ffi.NetDevice;
+import dev.baton.ffi.NetworkNamespace;
+import dev.baton.ffi.PacketSocket;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** The kernel's side of the TAP: sends and receives by a packet socket, and takes the interface down and up. */
+final class HostTrack extends Track {
+    private static final int MEAN_GAP_MS = 4000;
+    private static final int FRAME_BYTES = 2048;
+    private static final int RECEIVE_BUFFER_BYTES = 32 << 20;
+    private static final int BURST = 24;
+
+    private final Fd namespace;
+    private final String tap;
+    private final Stream stream;
+    private final Arrivals arrivals;
+    private final Mapping memory = Mapping.anonymous(2L * FRAME_BYTES);
+    private final Fd socket;
+    private final int burstsPerSecond;
+    private long nextBurstNs;
+    private final AtomicInteger linkChanges = new AtomicInteger();
+
+    /** Behind this TAP, which is there already. */
+    HostTrack(World world, Fd namespace, String tap, Stream stream, List<Stream> expected) {
+        super("host", world, EventKind.Who.HOST, MEAN_GAP_MS);
+        this.namespace = namespace;
+        this.tap = tap;
+        this.stream = stream;
+        this.arrivals = new Arrivals(expected, false);
+        this.burstsPerSecond = Math.max(1, world.options().rate() * 2 / BURST);
+        this.socket = NetworkNamespace.call(namespace,
+            () -> PacketSocket.open(tap, SoakFrame.ETHERTYPE, RECEIVE_BUFFER_BYTES));
+    }
+
+    @Override
+    void happen(EventKind kind) {
+        int ms = random().nextInt(300);
+        event(kind, "down for " + ms + " ms");
+        linkChanges.incrementAndGet();
+        link(false);
+        live(ms);
+        link(true);
+    }
+
+    private void link(boolean up) {
+        NetworkNamespace.call(namespace, () -> {
+            NetDevice.up(tap, up);
+            return up;
+        });
+    }
+
+    @Override
+    boolean step(boolean busy) {
+        int received = receive();
+        if (busy && System.nanoTime() - nextBurstNs > 0) {
+            nextBurstNs = System.nanoTime() + 1_000_000_000L / burstsPerSecond;
+            send(traffic().nextInt(BURST + 1));
+        }
+        return !busy && received == 0;
+    }
+
+    private void send(int frames) {
+        for (int i = 0; i < frames; i++) {
+            int length = traffic().nextInt(4) == 0
+                ? traffic().nextInt(SoakFrame.MIN_BYTES, SoakFrame.MAX_BYTES + 1) : SoakFrame.MIN_BYTES;
+            SoakFrame.write(memory.address(), stream.id(), stream.submit(), length);
+            if (check(FileIo.write(socket.value(), memory.address(), length)) > 0) {
+                stream.taken(1);
+            } else {
+                stream.abandoned(1);
+            }
+        }
+    }
+
+    private int receive() {
+        long place = memory.address() + FRAME_BYTES;
+        int frames = 0;
+        long length;
+        while ((length = check(FileIo.read(socket.value(), place, FRAME_BYTES))) > 0) {
+            arrivals.arrived(0, place, (int) length);
+            frames++;
+        }
+        return frames;
+    }
+
+    private static long check(long result) {
+        if (result < 0 && result != -Errno.EAGAIN && result != -Errno.ENOBUFS && result != -Errno.ENETDOWN) {
+            throw new BenchFailure("the packet socket: " + Errno.describe((int) -result));
+        }
+        return result;
+    }
+
+    /** What the kernel counts at the interface. */
+    Interface counters() {
+        return NetworkNamespace.call(namespace, () -> {
+            try {
+                return Interface.of(tap, Files.readAllLines(Path.of("/proc/thread-self/net/dev")));
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
+    }
+
+    Tally tally() {
+        return stream.tally();
+    }
+
+    long strange() {
+        return arrivals.strange();
+    }
+
+    /** How often the interface went down and up. */
+    int linkChanges() {
+        return linkChanges.get();
+    }
+
+    @Override
+    public void close() {
+        socket.close();
+        memory.close();
+    }
+}
