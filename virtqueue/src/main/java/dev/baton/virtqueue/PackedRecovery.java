@@ -10,8 +10,8 @@ import dev.baton.ffi.RawMemory;
  * they stand for chains, where the second of them is, and what the last store will be, that of the first. So either
  * that one is in its place, and all is shown; or it is not, the driver has seen nothing, and what was written behind it
  * is found by walking from the second on: the used descriptor of a chain of several keeps its NEXT flag, which drivers
- * ignore there, and the rest of the chain is as it was. With IN_ORDER the first may stand for several chains, the others
- * for one each.
+ * ignore there, and the rest of the chain is as it was. With IN_ORDER the first may stand for several chains,
+ * each other for one.
  *
  * <p>The driver can change all this meanwhile. What comes of it is a place in its own ring.
  */
