@@ -12,6 +12,10 @@ public interface ControlPlane {
     default void freeze() {
     }
 
+    /** The other side: from now on, until the handover fails, the datapath may be this process's. */
+    default void taking() {
+    }
+
     /** The handover failed: goes on. Called by the thread that froze it. */
     default void thaw() {
     }

@@ -17,7 +17,7 @@ import java.util.List;
  *     0: not at all
  * @param maxSchemaVersion the newest schema version that is spoken, for an owner that an older one is to understand
  * @param faults          faults to inject, for tests
- * @param controlPlane    what stands still with the outgoing owner
+ * @param controlPlane    what stands still with the outgoing owner, or is told by the incoming one
  */
 public record HandoverOptions(String version, boolean backendTransfer, String profile, List<Attachment> attachments,
                               long timeoutMs, int rehearsals, int maxSchemaVersion, HandoverFaults faults,

@@ -113,6 +113,7 @@ final class IncomingHandover implements AutoCloseable {
         LaneClaims claims = LaneClaims.of(taken);
         long askedNs = System.nanoTime();
         faults.at(Edge.INCOMING_CLAIMING);
+        options.controlPlane().taking();
         HandoverMessages.sendStep(channel, Section.CLAIMING, generation());
         int recovered = await(claims);
         faults.at(Edge.INCOMING_CLAIMED);

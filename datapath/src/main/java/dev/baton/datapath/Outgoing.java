@@ -78,7 +78,11 @@ record Outgoing(long changes, DatapathState datapath, List<PortState> ports, Lis
         List<PortState> ports = new ArrayList<>();
         for (Port port : datapath.topology().ports()) {
             ports.add(switch (port) {
-                case VhostUserPort frontEnd -> frontEnd.save();
+                case VhostUserPort frontEnd -> {
+                    // Or its memory could not be mapped by the next owner, and nothing would be handed over.
+                    frontEnd.checkMemory();
+                    yield frontEnd.save();
+                }
                 case BackendPort backEnd -> save(backEnd, options, schemaVersion);
                 case MemoryPort memory -> throw noTransfer(memory);
             });

@@ -222,23 +222,26 @@ public final class VhostUserPort extends VirtqueuePort {
         }
     }
 
-    /** An access to some front-end's memory failed: was it this one's? */
+    /** Ends the connection of a front-end that cut its memory short: an access failed, or the next owner's would. */
     void checkMemory() {
         BackendConnection checked = connection;
         if (checked != null && !checked.memoryIntact()) {
-            faults.count(ErrorKind.MEMORY_TRUNCATED);
-            problem(ErrorKind.MEMORY_TRUNCATED.reason() + ": the front-end cut its shared memory short");
-            disconnect();
-            socket.resume();
+            drop(ErrorKind.MEMORY_TRUNCATED, "the front-end cut its shared memory short");
         }
     }
 
     /** An agent, or the conductor, was held up by an eventfd of this front-end's. */
     private void signalBlocked() {
         if (connection != null) {
-            faults.count(ErrorKind.EVENTFD_BLOCKS);
-            problem(ErrorKind.EVENTFD_BLOCKS.reason() + ": the front-end filled an eventfd and made it block");
-            disconnect();
+            drop(ErrorKind.EVENTFD_BLOCKS, "the front-end filled an eventfd and made it block");
+        }
+    }
+
+    private void drop(ErrorKind kind, String what) {
+        faults.count(kind);
+        problem(kind.reason() + ": " + what);
+        disconnect();
+        if (!frozen) {
             socket.resume();
         }
     }

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * A split ring of one entry with a driver and a device, in a place of its own: there are as many places as states that
+ * A ring of one entry with a driver and a device, in a place of its own: there are as many places as states that
  * jcstress has in hand at a time, and many more.
  */
 final class StressRing {
@@ -23,17 +23,26 @@ final class StressRing {
     private static final ThreadLocal<ChainBurst> BURST = ThreadLocal.withInitial(() -> new ChainBurst(1, 32));
 
     final VirtqueueDriver driver;
-    final SplitVirtqueue device;
+    final Virtqueue device;
     final long buffer;
+    /** What the device says of the one chain. */
+    private final int head;
 
     /** Both sides have nothing to do; one chain went around before, so that old event indices ask for nothing. */
     StressRing(boolean eventIdx) {
+        this(RingFormat.SPLIT, eventIdx);
+    }
+
+    /** {@link #StressRing(boolean)} of either format. */
+    StressRing(RingFormat format, boolean eventIdx) {
         long place = MEMORY.address() + (long) (NEXT.getAndIncrement() & PLACES - 1) * PLACE_BYTES;
-        long features = Features.VERSION_1 | (eventIdx ? Features.EVENT_IDX : 0);
-        VirtqueueLayout layout = VirtqueueLayout.contiguous(RingFormat.SPLIT, 1, place);
+        long features = Features.VERSION_1 | (eventIdx ? Features.EVENT_IDX : 0)
+            | (format == RingFormat.PACKED ? Features.RING_PACKED : 0);
+        VirtqueueLayout layout = VirtqueueLayout.contiguous(format, 1, place);
         buffer = place + BUFFER_OFFSET;
         driver = VirtqueueDriver.of(layout, features);
-        device = new SplitVirtqueue(layout, GUEST, features, QueueState.fresh(RingFormat.SPLIT));
+        device = Virtqueue.of(layout, GUEST, features, QueueState.fresh(format));
+        head = format == RingFormat.PACKED ? 1 << PackedChainWalker.SPAN_SHIFT : 0;
         driver.addReadable(buffer, FRAME_BYTES);
         driver.publish();
         use(0);
@@ -46,7 +55,13 @@ final class StressRing {
     /** The device takes the chain that is there and gives it back; whether a call is due. */
     boolean use(int writtenBytes) {
         fetch();
-        device.use(0, writtenBytes);
+        device.use(head, writtenBytes);
+        return device.publish();
+    }
+
+    /** The device gives the chain back that it has fetched; whether a call is due. */
+    boolean giveBack(int writtenBytes) {
+        device.use(head, writtenBytes);
         return device.publish();
     }
 

@@ -244,6 +244,35 @@ class HostileFrontEndTest {
         theNextGuestIsServed();
     }
 
+    /** Another front-end of the same conductor is answered meanwhile. */
+    @Test
+    void itNeverStopsTalking() throws Exception {
+        VhostUserPort other = datapath.add(VhostUserPortConfig.listen("o", folder.resolve("o")));
+        datapath.wire(other, datapath.add(MemoryPortConfig.named("q")));
+        try (TestGuest guest = connect(); TestGuest answered = TestGuest.connect(other.socketPath())) {
+            Thread talker = Thread.ofPlatform().start(() -> {
+                try {
+                    while (true) {
+                        guest.frontEnd.channel().send(Request.SET_OWNER, false, new byte[0]);
+                    }
+                } catch (ProtocolException cutOff) {
+                    // What it is here for.
+                    return;
+                }
+            });
+            int answers = 0;
+            while (talker.isAlive()) {
+                answered.frontEnd.channel().send(Request.GET_FEATURES, false, new byte[0]);
+                assertThat(answered.frontEnd.channel().receive(Request.GET_FEATURES)).isNotZero();
+                answers++;
+            }
+            assertThat(answers).isPositive();
+            awaitFault("too-many-messages");
+            assertThat(datapath.state(other)).startsWith("connected, 2 of 2 virtqueues");
+        }
+        theNextGuestIsServed();
+    }
+
     /** A call eventfd whose counter is full and that blocks: the agent's write(2) waits in the kernel. */
     @Test
     void itMakesItsCallEventFdBlock() throws ProtocolException {
@@ -271,7 +300,8 @@ class HostileFrontEndTest {
         theNextGuestIsServed();
     }
 
-    private static void fill(EventFd eventFd) {
+    /** Takes O_NONBLOCK away and fills the counter. */
+    static void fill(EventFd eventFd) {
         FileIo.setNonBlocking(eventFd.fd(), false);
         eventFd.drain();
         try (Mapping memory = Mapping.anonymous(Long.BYTES)) {

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -48,6 +49,22 @@ class PhaseOrderTest {
             Edge.INCOMING_CLAIMING, Edge.INCOMING_CLAIMED, Edge.INCOMING_CONFIRM);
         assertThat(incoming.sections).containsExactly(Section.HELLO, Section.PREPARED, Section.CLAIMING,
             Section.CONFIRMED);
+        world.finish();
+    }
+
+    /** Who takes over is told before the first lane can come, so that a signal from there on closes what is there. */
+    @Test
+    void theNewOwnerIsToldBeforeItTakesAnything() {
+        RecordedEdges outgoing = new RecordedEdges();
+        List<Edge> passed = new CopyOnWriteArrayList<>();
+        ControlPlane told = new ControlPlane() {
+            @Override
+            public void taking() {
+                passed.addAll(outgoing.edges);
+            }
+        };
+        world.handOver(HandoverWorld.OPTIONS.withFaults(outgoing), HandoverWorld.OPTIONS.withControlPlane(told));
+        assertThat(passed).contains(Edge.OUTGOING_CLAIM).doesNotContain(Edge.OUTGOING_RELEASE);
         world.finish();
     }
 

@@ -1,5 +1,6 @@
 package dev.baton.tools;
 
+import dev.baton.datapath.ControlPlane;
 import dev.baton.datapath.Datapath;
 import dev.baton.datapath.HandoverOptions;
 import dev.baton.datapath.HandoverReport;
@@ -56,19 +57,33 @@ final class TakeoverCommand implements Callable<Integer> {
         Termination termination = Termination.watch();
         // Until it owns something, a signal ends this process and nothing else: the running one goes on.
         termination.letGo(Main.FAILED);
-        Takeover takeover = takeOver(options);
-        termination.hold();
         int status = Main.FAILED;
-        try (Daemon daemon = Daemon.takenOver(takeover, transfer, termination::ask)) {
-            show(takeover.report(), daemon);
-            System.out.println("baton: ready");
-            System.out.flush();
-            termination.await();
+        try {
+            goOn(takeOver(options.withControlPlane(holding(termination))), transfer, termination);
             status = 0;
         } finally {
             termination.closed(status);
         }
         return status;
+    }
+
+    /** From the moment when lanes may come a signal waits: they are to be closed, and so are the sockets with them. */
+    private static ControlPlane holding(Termination termination) {
+        return new ControlPlane() {
+            @Override
+            public void taking() {
+                termination.hold();
+            }
+        };
+    }
+
+    private void goOn(Takeover takeover, TransferOptions transfer, Termination termination) {
+        try (Daemon daemon = Daemon.takenOver(takeover, transfer, termination::ask)) {
+            show(takeover.report(), daemon);
+            System.out.println("baton: ready");
+            System.out.flush();
+            termination.await();
+        }
     }
 
     /** The two options that both owners must agree on. */

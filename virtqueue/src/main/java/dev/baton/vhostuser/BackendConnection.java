@@ -17,7 +17,7 @@ import dev.baton.ffi.FileIo;
  * </pre>
  *
  * <p>A conductor polls the socket and calls {@link #onReadable} when there is something to read; nothing here waits for
- * the front end. Whatever the front end sends ends in one of three ways:
+ * the front end. Whatever the front-end sends ends in one of three ways:
  *
  * <ul>
  *   <li>It is done. A request with a reply of its own is answered; any other is acknowledged with 0 where REPLY_ACK was
@@ -43,9 +43,6 @@ import dev.baton.ffi.FileIo;
  * <p>Source: QEMU's {@code docs/interop/vhost-user.rst}.
  */
 public final class BackendConnection implements AutoCloseable {
-    /** So that a front end that never stops talking does not keep the conductor from others. */
-    private static final int MESSAGES_PER_CALL = 64;
-
     private static final int REPLY_BYTES = Long.BYTES;
     private static final long SUCCESS = 0;
     private static final long FAILURE = 1;
@@ -55,6 +52,7 @@ public final class BackendConnection implements AutoCloseable {
     private final BackendSession session;
     private final MessageReader reader = new MessageReader(new RequestSyntax());
     private final Message reply = new Message();
+    private final MessageBudget budget = new MessageBudget(System.nanoTime());
     private long generation;
     /** Whether a message has begun whose rest was still to come at the end of a call. */
     private boolean partial;
@@ -146,7 +144,8 @@ public final class BackendConnection implements AutoCloseable {
     }
 
     /**
-     * Handles the messages that have come, up to 64 in a call: watch the socket level-triggered. Never waits.
+     * Handles the messages that have come, as many as fit a turn ({@link MessageBudget}): watch the socket
+     * level-triggered. Never waits.
      *
      * @return false where the front end has gone in good order; close the connection
      * @throws ProtocolException where the connection cannot go on, with the reason; close the connection
@@ -209,7 +208,9 @@ public final class BackendConnection implements AutoCloseable {
     }
 
     private boolean handleMessages() throws ProtocolException {
-        for (int i = 0; i < MESSAGES_PER_CALL; i++) {
+        budget.begin(System.nanoTime());
+        boolean turn = true;
+        while (turn) {
             try {
                 switch (reader.advance(socket)) {
                     case WAITING -> {
@@ -228,6 +229,8 @@ public final class BackendConnection implements AutoCloseable {
                             partial = false;
                         }
                         handle(reader.message());
+                        turn = budget.spend(System.nanoTime());
+                        checkBudget();
                     }
                 }
             } catch (ProtocolException e) {
@@ -236,6 +239,13 @@ public final class BackendConnection implements AutoCloseable {
             }
         }
         return true;
+    }
+
+    private void checkBudget() throws ProtocolException {
+        if (budget.overspent()) {
+            throw new ProtocolException(ErrorKind.TOO_MANY_MESSAGES, "the front end sends more than "
+                + MessageBudget.PER_SECOND + " messages a second, after " + MessageBudget.BURST);
+        }
     }
 
     private void handle(Message message) throws ProtocolException {

@@ -26,6 +26,10 @@ public enum ErrorKind {
     RING_REFUSED(true, false),
     /** The system had not enough of something: address space, descriptors, memory. */
     OUT_OF_RESOURCES(true, true),
+    /** The front end shares more memory than a port may map. */
+    TOO_MUCH_MEMORY(true, false),
+    /** The front end sends more messages than any that sets up a guest. */
+    TOO_MANY_MESSAGES(false, false),
     /** The front end cut the memory short that it had shared. */
     MEMORY_TRUNCATED(false, false),
     /** The front end filled an eventfd and made it block, so that who signalled it had to wait. */

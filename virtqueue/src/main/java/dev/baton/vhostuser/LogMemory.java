@@ -9,6 +9,9 @@ import org.jspecify.annotations.Nullable;
 
 /** The mapped memory of a {@link DirtyLog} (vhost-user, SET_LOG_BASE with LOG_SHMFD). */
 final class LogMemory implements AutoCloseable {
+    /** A bit for each page of 4096 bytes below the highest guest address that virtio knows of today, 2^48. */
+    private static final long MAX_BYTES = 1L << 33;
+
     private final LogState state;
     private final Mapping mapping;
     private final DirtyLog log;
@@ -35,6 +38,10 @@ final class LogMemory implements AutoCloseable {
             if (bytes <= 0 || offset < 0 || bytes > fileBytes - offset || (offset & 7) != 0) {
                 throw refused("0x" + Long.toHexString(bytes) + " bytes at 0x" + Long.toHexString(offset)
                     + " are not whole words inside its file of 0x" + Long.toHexString(fileBytes), null);
+            }
+            if (bytes > MAX_BYTES) {
+                throw new ProtocolException(ErrorKind.TOO_MUCH_MEMORY, "log: 0x" + Long.toHexString(bytes)
+                    + " bytes, a port maps at most 0x" + Long.toHexString(MAX_BYTES));
             }
             long start = offset & -Mapping.pageSize();
             Mapping mapping = Mapping.shared(file, start, offset - start + bytes);

@@ -24,6 +24,12 @@ final class MemoryTable {
     /** As many as QEMU's own library takes; more than any machine type has slots. */
     static final int MAX_REGIONS = 509;
 
+    /**
+     * Bytes of address space that the regions of one front end may take, a file mapped twice counted twice: more than
+     * any guest has, and an eighth of what a process has.
+     */
+    static final long MAX_BYTES = 1L << 44;
+
     static final MemoryTable EMPTY = new MemoryTable(List.of(), GuestMemory.EMPTY);
 
     private static final long LARGEST_PAGE = 1L << 30;
@@ -72,10 +78,23 @@ final class MemoryTable {
         List<Mapped> all = new ArrayList<>(regions);
         all.add(added);
         try {
+            checkBytes(description, added.mapping.length());
             return new MemoryTable(List.copyOf(all), GuestMemory.of(all.stream().map(Mapped::region).toList()));
         } catch (IllegalArgumentException e) {
             added.release();
             throw refused(description, e.getMessage(), e);
+        } catch (ProtocolException e) {
+            added.release();
+            throw e;
+        }
+    }
+
+    private void checkBytes(RegionDescription added, long bytes) throws ProtocolException {
+        long left = MAX_BYTES - regions.stream().mapToLong(mapped -> mapped.mapping.length()).sum();
+        if (bytes > left) {
+            throw new ProtocolException(ErrorKind.TOO_MUCH_MEMORY, added
+                + ": a port maps at most 0x" + Long.toHexString(MAX_BYTES) + " bytes, 0x" + Long.toHexString(left)
+                + " are left");
         }
     }
 

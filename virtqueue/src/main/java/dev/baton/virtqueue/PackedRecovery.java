@@ -7,10 +7,11 @@ import dev.baton.ffi.RawMemory;
  *
  * <p>Theory of operation. Used descriptors replace what they stand for, so the ring alone does not tell how far they
  * were written. Before the first store the owner says in the journal of its {@link QueueRecord} from where to where
- * they stand for chains and what the last store will be, that of the first used descriptor. So either that one is in
- * its place, and all is shown; or it is not, the driver has seen nothing, and what was written behind it is found by
- * walking: the used descriptor of a chain of several keeps its NEXT flag, which drivers ignore there, and the rest of
- * the chain is as it was.
+ * they stand for chains, where the second of them is, and what the last store will be, that of the first. So either
+ * that one is in its place, and all is shown; or it is not, the driver has seen nothing, and what was written behind it
+ * is found by walking from the second on: the used descriptor of a chain of several keeps its NEXT flag, which drivers
+ * ignore there, and the rest of the chain is as it was. With IN_ORDER the first may stand for several chains,
+ * each other for one.
  *
  * <p>The driver can change all this meanwhile. What comes of it is a place in its own ring.
  */
@@ -27,21 +28,27 @@ final class PackedRecovery {
     int finish(QueueRecord kept, QueueState last) {
         int from = last.usedIdx();
         int to = kept.shownAt();
-        if (!kept.showing(last) || PackedPosition.slot(to) >= size) {
+        if (!kept.showing(last) || PackedPosition.slot(to) >= size || kept.secondSlot() >= size) {
             return from;
         }
         if (!PackedChainWalker.inLap(restAt(from), PackedChainWalker.available(from))) {
             // Shown; the driver may have made the descriptor available anew.
             return to;
         }
-        int end = kept.firstIsAll() ? to : endOfWritten(from, to);
+        int end = kept.firstIsAll() ? to : endOfWritten(behind(from, kept.secondSlot()), to);
         RawMemory.putLongRelease(addressOfRest(from), kept.first());
         return end;
     }
 
-    /** Where the used descriptors end that were written between the two, the first one not among them. */
-    private int endOfWritten(int from, int to) {
-        int at = PackedPosition.advance(from, spanAt(from), size);
+    /** The position of this slot, at most a lap after another position. */
+    private int behind(int from, int slot) {
+        int way = slot - PackedPosition.slot(from);
+        return PackedPosition.advance(from, way < 0 ? way + size : way, size);
+    }
+
+    /** Where the used descriptors end that were written one after the other between the two. */
+    private int endOfWritten(int second, int to) {
+        int at = second;
         int left = PackedPosition.distance(at, to, size);
         while (left > 0 && left <= size && PackedChainWalker.inLap(restAt(at), PackedChainWalker.used(at))) {
             int span = spanAt(at);

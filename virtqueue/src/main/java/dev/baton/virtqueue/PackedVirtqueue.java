@@ -200,7 +200,7 @@ public final class PackedVirtqueue implements Virtqueue {
     @Override
     public void use(ChainBurst chains, int from, int count) {
         int[] heads = chains.heads;
-        if (!inOrder) {
+        if (!inOrder || !joinsFirst(0)) {
             for (int i = from; i < from + count; i++) {
                 use(heads[i], 0);
             }
@@ -231,11 +231,19 @@ public final class PackedVirtqueue implements Virtqueue {
         }
     }
 
+    /**
+     * Whether in order a chain with so many bytes is the first to be shown, or shares its used descriptor. No other is
+     * shared: {@link PackedRecovery} would not find its end.
+     */
+    private boolean joinsFirst(int writtenBytes) {
+        return writtenBytes == 0 && (shadowCount == 0 || (shadowCount == 1 && (int) shadow[0] == 0));
+    }
+
     /** Notes one used descriptor for the next {@code span} descriptors; in order, chains that were read share one. */
     private void note(int head, int writtenBytes, int span) {
         int at = shadowCount;
-        if (inOrder && writtenBytes == 0 && at > 0 && (int) shadow[at - 1] == 0) {
-            shadow[at - 1] = (shadow[at - 1] & ~ID_BITS) | (head & ID_MASK) << PackedChainWalker.ID_SHIFT;
+        if (inOrder && at == 1 && joinsFirst(writtenBytes)) {
+            shadow[0] = (shadow[0] & ~ID_BITS) | (head & ID_MASK) << PackedChainWalker.ID_SHIFT;
         } else {
             shadow[at] = (writtenBytes & 0xFFFFFFFFL) | (head & ID_MASK) << PackedChainWalker.ID_SHIFT
                 | (writtenBytes != 0 ? PackedChainWalker.WRITE : 0)
@@ -257,7 +265,8 @@ public final class PackedVirtqueue implements Virtqueue {
             logBuffers(to);
         }
         if (record != 0) {
-            QueueRecord.writeJournal(record, shown, used, count == 1, shadow[0]);
+            int second = count == 1 ? QueueRecord.NO_SECOND : shadowSlots[1];
+            QueueRecord.writeJournal(record, shown, used, second, shadow[0]);
         }
         long rest = ring + 8;
         for (int i = 1; i < count; i++) {

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  *    0  position   8   lastAvailIdx:16 | usedIdx:16 | signalledUsed:16 | flags:8 | fault:8, lowest bits first
- *    8  journal    8   from:16 | to:16 | kind:8 (0 none, 1 several, 2 first is all), lowest bits first
+ *    8  journal    8   from:16 | to:16 | kind:8 (0 none, 1 several, 2 first is all) | second:16, lowest bits first
  *   16  first      8   second half of a used descriptor
  *   24  reserved  40   0; fills the cache line
  *
@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * <p>The journal is a packed virtqueue's: before its owner shows used descriptors it says from where to where they
- * stand for chains, and which one will be written last. It means something only as long as {@code usedIdx} is where it
- * begins.
+ * stand for chains, in which slot the second of several is, and which one, the first, will be written last. It means
+ * something only as long as {@code usedIdx} is where it begins.
  *
  * <p>The whole state is one aligned word: a virtqueue's owner writes it once per burst with one release store, and who
  * reads it has a consistent one. Its content is believed by nobody before {@link QueueState#check} has passed it.
@@ -28,6 +28,9 @@ import org.jspecify.annotations.Nullable;
 public final class QueueRecord {
     /** Length of a record, and its alignment: a cache line, so that two owners do not share one. */
     public static final int BYTES = 64;
+
+    /** One used descriptor is all. */
+    static final int NO_SECOND = -1;
 
     private static final int POSITION_OFFSET = 0;
     private static final int JOURNAL_OFFSET = 8;
@@ -39,6 +42,8 @@ public final class QueueRecord {
     private static final int FAULT_SHIFT = 56;
     private static final int TO_SHIFT = 16;
     private static final int KIND_SHIFT = 32;
+    private static final int SECOND_SHIFT = 40;
+    private static final long KIND_MASK = 0xFF;
     private static final long SEVERAL = 1;
     private static final long FIRST_IS_ALL = 2;
     private static final int RUNNING = 1;
@@ -112,17 +117,21 @@ public final class QueueRecord {
         }
     }
 
-    /** Says what is about to be shown, before the first store to the ring. */
-    static void writeJournal(long address, int from, int to, boolean firstIsAll, long first) {
+    /**
+     * Says what is about to be shown, before the first store to the ring.
+     *
+     * @param second slot of the second used descriptor, or {@link #NO_SECOND}
+     */
+    static void writeJournal(long address, int from, int to, int second, long first) {
+        long kind = second == NO_SECOND ? FIRST_IS_ALL : SEVERAL | (long) second << (SECOND_SHIFT - KIND_SHIFT);
         RawMemory.putLong(address + FIRST_OFFSET, first);
-        RawMemory.putLongRelease(address + JOURNAL_OFFSET,
-            from | (long) to << TO_SHIFT | (firstIsAll ? FIRST_IS_ALL : SEVERAL) << KIND_SHIFT);
+        RawMemory.putLongRelease(address + JOURNAL_OFFSET, from | (long) to << TO_SHIFT | kind << KIND_SHIFT);
     }
 
     /** Whether the owner at this position was showing what it had used, or had just shown it. */
     boolean showing(QueueState position) {
         long journal = journal();
-        return journal >>> KIND_SHIFT != 0 && (journal & INDEX_MASK) == position.usedIdx();
+        return kind(journal) != 0 && (journal & INDEX_MASK) == position.usedIdx();
     }
 
     /** The position after all that was being shown; not checked. */
@@ -132,7 +141,16 @@ public final class QueueRecord {
 
     /** Whether one used descriptor is all that was being shown. */
     boolean firstIsAll() {
-        return journal() >>> KIND_SHIFT == FIRST_IS_ALL;
+        return kind(journal()) == FIRST_IS_ALL;
+    }
+
+    private static long kind(long journal) {
+        return journal >>> KIND_SHIFT & KIND_MASK;
+    }
+
+    /** Slot of the second used descriptor that was being shown; not checked. */
+    int secondSlot() {
+        return (int) (journal() >>> SECOND_SHIFT) & INDEX_MASK;
     }
 
     private long journal() {

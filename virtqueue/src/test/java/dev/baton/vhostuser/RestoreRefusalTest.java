@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.baton.ffi.EventFd;
 import dev.baton.ffi.Fd;
-import dev.baton.ffi.FileIo;
 import dev.baton.ffi.MemFd;
 import dev.baton.virtqueue.Features;
 import java.util.Arrays;
@@ -138,11 +137,6 @@ class RestoreRefusalTest {
         assertRingRefused("kick: /memfd:baton-test", ring -> replaced(ring, file.get(), 0));
         assertRingRefused("call: /memfd:baton-test", ring -> replaced(ring, file.get(), 1));
         assertRingRefused("err: /memfd:baton-test", ring -> replaced(ring, file.get(), 2));
-        assertRingRefused("call: an eventfd that blocks", ring -> {
-            Fd blocking = EventFd.create().fd();
-            FileIo.setNonBlocking(blocking, false);
-            return replaced(ring, blocking, 1);
-        });
     }
 
     private static RingState replaced(RingState ring, Fd forged, int place) {

@@ -18,7 +18,7 @@ class KnownDefectsTest {
     private static final long NOWHERE = 0x7FFF_FFFF_0000L;
 
     private final TestGuest guest = new TestGuest(1 << 16);
-    private final RawRing ring = new RawRing(guest.ring(SIZE));
+    private final SplitRawRing ring = new SplitRawRing(guest.ring(SIZE));
     private final long frame = guest.allocate(2048);
     private final ChainBurst burst = new ChainBurst(SIZE, 2048);
     private final SplitVirtqueue queue = queue();
@@ -60,13 +60,13 @@ class KnownDefectsTest {
     void whatWasCheckedIsWhatIsUsed() {
         long table = guest.allocate(64);
         ring.descriptor(0, table, 32, RawRing.INDIRECT, 0);
-        RawRing.put(guest.host(table), 0, frame, 12, RawRing.NEXT, 1);
-        RawRing.put(guest.host(table), 1, frame + 100, 50, 0, 0);
+        ring.put(guest.host(table), 0, frame, 12, RawRing.NEXT, 1);
+        ring.put(guest.host(table), 1, frame + 100, 50, 0, 0);
         ring.available(0);
         assertThat(queue.fetchReadable(burst, SIZE)).isEqualTo(1);
         ring.descriptor(0, NOWHERE, 0xFFFF_FFF0L, 0, 9);
-        RawRing.put(guest.host(table), 0, NOWHERE, 0xFFFF_FFFFL, 0, 9);
-        RawRing.put(guest.host(table), 1, NOWHERE, 0xFFFF_FFFFL, 0, 9);
+        ring.put(guest.host(table), 0, NOWHERE, 0xFFFF_FFFFL, 0, 9);
+        ring.put(guest.host(table), 1, NOWHERE, 0xFFFF_FFFFL, 0, 9);
         RawMemory.putShort(ring.layout().availableRing() + 4, (short) 9);
         assertThat(burst.lengthBytes(0)).isEqualTo(62);
         assertThat(burst.segmentBase(1)).isEqualTo(guest.host(frame) + 100);
@@ -86,7 +86,7 @@ class KnownDefectsTest {
     void aChainWithoutAnEndIsLeftAfterAsManyStepsAsThereAreEntries() {
         for (long length : new long[] {0, 1, 64}) {
             for (int entries : new int[] {1, 2, SIZE}) {
-                RawRing hostile = new RawRing(guest.ring(SIZE));
+                SplitRawRing hostile = new SplitRawRing(guest.ring(SIZE));
                 SplitVirtqueue walked = new SplitVirtqueue(hostile.layout(), guest.memory(), Features.VERSION_1,
                     QueueState.fresh(RingFormat.SPLIT));
                 for (int i = 0; i < entries; i++) {

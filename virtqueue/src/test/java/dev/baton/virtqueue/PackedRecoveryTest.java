@@ -14,11 +14,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * The owner of a packed virtqueue dies, and the next one goes on. Whatever stores of a publish the dead one had done,
- * the driver gets every chain back once and in order.
+ * the driver gets every chain back once and in order: here in rings of 8, in all small ones in {@link RingWorldTest}.
  */
 class PackedRecoveryTest {
     private static final int SIZE = 8;
-    private static final int RECORD_LONGS = QueueRecord.BYTES / Long.BYTES;
 
     private final TestGuest guest = new TestGuest(1 << 16);
     private final Mapping memory = Mapping.anonymous(QueueRecord.BYTES);
@@ -62,10 +61,8 @@ class PackedRecoveryTest {
         for (int count : segments) {
             inFlight.add(add(driver, count));
         }
-        long[] ringBefore = image(layout.descriptorTable(), 2 * SIZE);
-        long[] recordBefore = image(memory.address(), RECORD_LONGS);
-        useAll(owner, segments.length);
-        undoLastStores(stores, ringBefore, recordBefore, firstSlot(before));
+        use(owner, segments.length);
+        HalfPublish.run(owner, record).undoAfter(stores);
 
         Virtqueue next = guest.device(layout, features);
         next.follow(record);
@@ -79,38 +76,6 @@ class PackedRecoveryTest {
         drain(driver, inFlight, after);
         assertThat(inFlight).as(after).isEmpty();
         assertThat(record.state()).isEqualTo(next.state());
-    }
-
-    private static int firstSlot(int before) {
-        return before % SIZE;
-    }
-
-    /**
-     * What memory looks like when only the first {@code stores} stores were done: two of the journal, then the used
-     * descriptors but the first in the order of the ring, then the first, then the record.
-     */
-    private void undoLastStores(int stores, long[] ringBefore, long[] recordBefore, int first) {
-        long ring = layout.descriptorTable();
-        int done = 0;
-        if (done++ >= stores) {
-            RawMemory.putLong(memory.address() + 16, recordBefore[2]);
-        }
-        if (done++ >= stores) {
-            RawMemory.putLong(memory.address() + 8, recordBefore[1]);
-        }
-        for (int i = 1; i < SIZE; i++) {
-            int word = 2 * ((first + i) % SIZE) + 1;
-            boolean written = RawMemory.getLong(ring + 8L * word) != ringBefore[word];
-            if (written && done++ >= stores) {
-                RawMemory.putLong(ring + 8L * word, ringBefore[word]);
-            }
-        }
-        if (done++ >= stores) {
-            RawMemory.putLong(ring + 16L * first + 8, ringBefore[2 * first + 1]);
-        }
-        if (done >= stores) {
-            RawMemory.putLong(memory.address(), recordBefore[0]);
-        }
     }
 
     /** The driver is so fast that the first descriptor is available again when the owner dies. */
@@ -170,22 +135,18 @@ class PackedRecoveryTest {
     }
 
     private void useAll(Virtqueue owner, int count) {
+        use(owner, count);
+        owner.publish();
+    }
+
+    private void use(Virtqueue owner, int count) {
         assertThat(owner.fetchReadable(burst, count)).isEqualTo(count);
         owner.use(burst, 0, count);
-        owner.publish();
     }
 
     private static void drain(VirtqueueDriver driver, Queue<Integer> inFlight, String after) {
         for (int id = driver.pollUsed(); id >= 0; id = driver.pollUsed()) {
             assertThat(id).as(after).isEqualTo(inFlight.remove());
         }
-    }
-
-    private static long[] image(long address, int longs) {
-        long[] words = new long[longs];
-        for (int i = 0; i < longs; i++) {
-            words[i] = RawMemory.getLong(address + 8L * i);
-        }
-        return words;
     }
 }

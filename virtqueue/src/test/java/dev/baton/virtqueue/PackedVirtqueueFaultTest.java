@@ -1,8 +1,8 @@
 package dev.baton.virtqueue;
 
-import static dev.baton.virtqueue.PackedRawRing.INDIRECT;
-import static dev.baton.virtqueue.PackedRawRing.NEXT;
-import static dev.baton.virtqueue.PackedRawRing.WRITE;
+import static dev.baton.virtqueue.RawRing.INDIRECT;
+import static dev.baton.virtqueue.RawRing.NEXT;
+import static dev.baton.virtqueue.RawRing.WRITE;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
@@ -127,7 +127,7 @@ class PackedVirtqueueFaultTest {
     @ValueSource(ints = {0, 8, 17, 16 * 1025})
     void anIndirectTableOfNoSize(int bytes) {
         for (int i = 0; i < 1025; i++) {
-            PackedRawRing.put(guest.host(table), i, buffer, 16, 0, 0);
+            ring.put(guest.host(table), i, buffer, 16, 0, 0);
         }
         ring.available(1, table, bytes, INDIRECT, ID);
         assertFault(bytes == 16 * 1025 ? VirtqueueFault.CHAIN_TOO_LONG : VirtqueueFault.INDIRECT_MISSHAPEN);
@@ -135,7 +135,7 @@ class PackedVirtqueueFaultTest {
 
     @Test
     void anIndirectTableThatIsPartOfAChain() {
-        PackedRawRing.put(guest.host(table), 0, buffer, 64, 0, 0);
+        ring.put(guest.host(table), 0, buffer, 64, 0, 0);
         ring.available(1, table, 16, INDIRECT | NEXT, 0);
         ring.available(2, buffer, 64, 0, ID);
         assertFault(VirtqueueFault.INDIRECT_MISSHAPEN);
@@ -143,7 +143,7 @@ class PackedVirtqueueFaultTest {
 
     @Test
     void anIndirectTableBehindADescriptor() {
-        PackedRawRing.put(guest.host(table), 0, buffer, 64, 0, 0);
+        ring.put(guest.host(table), 0, buffer, 64, 0, 0);
         ring.available(1, buffer, 64, NEXT, 0);
         ring.available(2, table, 16, INDIRECT, ID);
         assertFault(VirtqueueFault.INDIRECT_MISSHAPEN);
@@ -151,7 +151,7 @@ class PackedVirtqueueFaultTest {
 
     @Test
     void anIndirectTableInAnIndirectTable() {
-        PackedRawRing.put(guest.host(table), 0, table, 16, INDIRECT, 0);
+        ring.put(guest.host(table), 0, table, 16, INDIRECT, 0);
         ring.available(1, table, 16, INDIRECT, ID);
         assertFault(VirtqueueFault.NESTED_INDIRECT);
     }
@@ -165,7 +165,7 @@ class PackedVirtqueueFaultTest {
     @Test
     void anIndirectTableThatWasNotNegotiated() {
         Virtqueue plain = guest.device(ring.layout(), Features.VERSION_1 | Features.RING_PACKED);
-        PackedRawRing.put(guest.host(table), 0, buffer, 64, 0, 0);
+        ring.put(guest.host(table), 0, buffer, 64, 0, 0);
         ring.available(0, table, 16, INDIRECT, ID);
         assertThat(plain.fetchReadable(burst, 4)).isZero();
         assertThat(plain.fault()).isEqualTo(VirtqueueFault.INDIRECT_NOT_NEGOTIATED);
@@ -173,8 +173,8 @@ class PackedVirtqueueFaultTest {
 
     @Test
     void inATableTheOtherFlagsMeanNothing() {
-        PackedRawRing.put(guest.host(table), 0, buffer, 64, 0x8080 | NEXT, 99);
-        PackedRawRing.put(guest.host(table), 1, buffer, 20, 0, 98);
+        ring.put(guest.host(table), 0, buffer, 64, 0x8080 | NEXT, 99);
+        ring.put(guest.host(table), 1, buffer, 20, 0, 98);
         ring.available(0, table, 32, INDIRECT, ID);
         assertThat(queue.fetchReadable(burst, 4)).isEqualTo(1);
         assertThat(burst.lengthBytes(0)).isEqualTo(84);
@@ -189,7 +189,7 @@ class PackedVirtqueueFaultTest {
         assertThat(queue.fetchReadable(burst, 4)).isEqualTo(4);
         queue.use(burst, 0, 4);
         for (int slot = 0; slot < SIZE; slot++) {
-            PackedRawRing.put(ring.layout().descriptorTable(), slot, buffer, 64,
+            ring.put(ring.layout().descriptorTable(), slot, buffer, 64,
                 slot < 4 ? PackedRawRing.USED : PackedRawRing.AVAIL, slot);
         }
         assertThat(queue.fetchReadable(burst, 32)).isEqualTo(4);

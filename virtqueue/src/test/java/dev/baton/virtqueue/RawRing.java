@@ -1,60 +1,33 @@
 package dev.baton.virtqueue;
 
-import dev.baton.ffi.RawMemory;
+import java.util.Random;
 
-/** A driver that writes whatever it likes into the rings. */
-final class RawRing {
+/** A driver that writes whatever it likes into its rings. */
+abstract sealed class RawRing permits SplitRawRing, PackedRawRing {
     static final int NEXT = 1;
     static final int WRITE = 2;
     static final int INDIRECT = 4;
 
     private final VirtqueueLayout layout;
-    private int availIdx;
 
     RawRing(VirtqueueLayout layout) {
         this.layout = layout;
     }
 
-    VirtqueueLayout layout() {
+    static RawRing of(VirtqueueLayout layout) {
+        return layout.format() == RingFormat.SPLIT ? new SplitRawRing(layout) : new PackedRawRing(layout);
+    }
+
+    final VirtqueueLayout layout() {
         return layout;
     }
 
-    void descriptor(int i, long address, long length, int flags, int next) {
-        put(layout.descriptorTable(), i, address, length, flags, next);
-    }
+    /** Writes descriptor {@code i} of any table; {@code link} is its {@code next} or its ID. */
+    abstract void put(long hostTable, int i, long address, long length, int flags, int link);
 
-    /** Writes descriptor {@code i} of any table. */
-    static void put(long hostTable, int i, long address, long length, int flags, int next) {
-        long at = hostTable + 16L * i;
-        RawMemory.putLong(at, address);
-        RawMemory.putInt(at + 8, (int) length);
-        RawMemory.putShort(at + 12, (short) flags);
-        RawMemory.putShort(at + 14, (short) next);
-    }
+    /** Writes one random word or two by which this format makes descriptors available, most often a sound one. */
+    abstract void offer(Random random);
 
-    void available(int... heads) {
-        for (int head : heads) {
-            long slot = layout.availableRing() + 4 + 2L * (availIdx & (layout.size() - 1));
-            RawMemory.putShort(slot, (short) head);
-            availIdx++;
-        }
-        availableIndex(availIdx);
-    }
-
-    void availableIndex(int index) {
-        availIdx = index;
-        RawMemory.putShortRelease(layout.availableRing() + 2, (short) index);
-    }
-
-    int usedIndex() {
-        return RawMemory.getShortAcquire(layout.usedRing() + 2) & 0xFFFF;
-    }
-
-    int usedHead(int i) {
-        return RawMemory.getInt(layout.usedRing() + 4 + 8L * i);
-    }
-
-    int usedLength(int i) {
-        return RawMemory.getInt(layout.usedRing() + 8 + 8L * i);
-    }
+    /** Makes a new device find something to look at, now and then what makes no sense. */
+    abstract void present(Random random);
 }

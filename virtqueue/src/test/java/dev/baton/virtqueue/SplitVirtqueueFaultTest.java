@@ -19,12 +19,12 @@ class SplitVirtqueueFaultTest {
     private static final int GUEST_BYTES = 1 << 20;
 
     private final TestGuest guest = new TestGuest(GUEST_BYTES);
-    private final RawRing ring = new RawRing(guest.ring(SIZE));
+    private final SplitRawRing ring = new SplitRawRing(guest.ring(SIZE));
     private final long buffer = guest.allocate(4096);
     private final long table = guest.allocate(16 * 2048);
     private final SplitVirtqueue queue =
         guest.split(ring.layout(), FEATURES);
-    private final RawRing neighbourRing = new RawRing(guest.ring(SIZE));
+    private final SplitRawRing neighbourRing = new SplitRawRing(guest.ring(SIZE));
     private final SplitVirtqueue neighbour =
         guest.split(neighbourRing.layout(), FEATURES);
     private final ChainBurst burst = new ChainBurst(32, 2048);
@@ -333,6 +333,6 @@ class SplitVirtqueueFaultTest {
     }
 
     private void tableEntry(int i, long address, long length, int flags, int next) {
-        RawRing.put(guest.host(table), i, address, length, flags, next);
+        ring.put(guest.host(table), i, address, length, flags, next);
     }
 }
