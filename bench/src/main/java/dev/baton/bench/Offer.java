@@ -65,7 +65,7 @@ sealed interface Offer {
         }
 
         private long address(int chain) {
-            return ring + ((long) chain * span << 4);
+            return ring + (((long) chain * span) << 4);
         }
 
         @Override
