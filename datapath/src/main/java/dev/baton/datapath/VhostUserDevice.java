@@ -121,6 +121,7 @@ final class VhostUserDevice implements BackendDevice {
     public void startRing(int index, Ring ring) {
         Virtqueue queue = Virtqueue.of(ring.layout(), ring.memory(), ring.features(), ring.state());
         queue.log(ring.log());
+        queue.inflight(ring.inflight());
         Running started = new Running(queue, ring);
         running[index] = started;
         VirtqueueEnd end = end(index);

@@ -21,6 +21,11 @@ final class FrontEndCodec {
         // The encoder believes in the newest version, and would put the groups behind a block of that.
         message.limit(BodyWriter.START + blockLength(version));
         SessionState session = state.session();
+        if (session != null && session.inflight() != null && version < FrontEndPortEncoder.inflightSinceVersion()) {
+            throw new HandoverException(label, HandoverError.UNKNOWN_VERSION,
+                "its front-end keeps an inflight region, which the peer's schema version " + version
+                    + " has no words for");
+        }
         if (session != null && session.log() != null && version < FrontEndPortEncoder.logSinceVersion()) {
             throw new HandoverException(label, HandoverError.UNKNOWN_VERSION,
                 "its guest migrates, which the peer's schema version " + version + " has no words for");
@@ -32,6 +37,9 @@ final class FrontEndCodec {
         SessionCodec.writeBlock(message, session);
         if (version >= FrontEndPortEncoder.logSinceVersion()) {
             SessionCodec.writeLog(message, body, session);
+        }
+        if (version >= FrontEndPortEncoder.inflightSinceVersion()) {
+            SessionCodec.writeInflight(message, body, session);
         }
         SessionCodec.writeGroups(message, body, session);
         message.name(state.name()).socketPath(state.socketPath());
@@ -79,8 +87,11 @@ final class FrontEndCodec {
     }
 
     private static int blockLength(int version) {
+        if (version >= FrontEndPortEncoder.inflightSinceVersion()) {
+            return FrontEndPortEncoder.BLOCK_LENGTH;
+        }
         return version >= FrontEndPortEncoder.logSinceVersion()
-            ? FrontEndPortEncoder.BLOCK_LENGTH : FrontEndPortEncoder.logEncodingOffset();
+            ? FrontEndPortEncoder.inflightEncodingOffset() : FrontEndPortEncoder.logEncodingOffset();
     }
 
     /** The name stands behind the groups, and every error needs it. Leaves the decoder where it was. */

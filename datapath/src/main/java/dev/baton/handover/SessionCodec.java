@@ -3,6 +3,7 @@ package dev.baton.handover;
 import dev.baton.ffi.Fd;
 import dev.baton.handover.sbe.FrontEndPortDecoder;
 import dev.baton.handover.sbe.FrontEndPortEncoder;
+import dev.baton.vhostuser.InflightState;
 import dev.baton.vhostuser.LogState;
 import dev.baton.vhostuser.RegionState;
 import dev.baton.vhostuser.RingAddresses;
@@ -49,6 +50,26 @@ final class SessionCodec {
         return file == null ? null : new LogState(message.logBytes(), message.logOffset(), file);
     }
 
+    /** The fields of version 3. */
+    static void writeInflight(FrontEndPortEncoder message, BodyWriter body, @Nullable SessionState session) {
+        InflightState region = session == null ? null : session.inflight();
+        message.inflight(body.descriptor(region == null ? null : region.file()))
+            .inflightBytes(region == null ? 0 : region.sizeBytes())
+            .inflightOffset(region == null ? 0 : region.fileOffset())
+            .inflightQueues(region == null ? 0 : region.queues())
+            .inflightQueueSize(region == null ? 0 : region.queueSize());
+    }
+
+    private static @Nullable InflightState inflight(BodyReader body, FrontEndPortDecoder message)
+        throws HandoverException {
+        if (body.version() < FrontEndPortDecoder.inflightSinceVersion()) {
+            return null;
+        }
+        Fd file = body.optional(message.inflight(), DescriptorKind.FILE, "inflight region");
+        return file == null ? null : new InflightState(message.inflightBytes(), message.inflightOffset(),
+            message.inflightQueues(), message.inflightQueueSize(), file);
+    }
+
     static void writeGroups(FrontEndPortEncoder message, BodyWriter body, @Nullable SessionState session) {
         List<RegionState> regionStates = session == null ? List.of() : session.regions();
         FrontEndPortEncoder.RegionsEncoder regions = message.regionsCount(regionStates.size());
@@ -80,23 +101,26 @@ final class SessionCodec {
             .kick(body.descriptor(ring.kick())).call(body.descriptor(ring.call())).err(body.descriptor(ring.err()));
     }
 
-    /** What stands in the groups. */
-    record Groups(@Nullable LogState log, List<RegionState> regions, List<RingState> rings,
-        List<Fd> partialDescriptors) {
+    /** What stands in the groups, and what the front end has lent besides. */
+    record Groups(@Nullable LogState log, @Nullable InflightState inflight, List<RegionState> regions,
+        List<RingState> rings, List<Fd> partialDescriptors) {
 
         boolean isEmpty() {
-            return log == null && regions.isEmpty() && rings.isEmpty() && partialDescriptors.isEmpty();
+            return log == null && inflight == null && regions.isEmpty() && rings.isEmpty()
+                && partialDescriptors.isEmpty();
         }
 
         SessionState session(BodyReader body, FrontEndPortDecoder message, byte[] partial) throws HandoverException {
             return new SessionState(message.features(), message.protocolFeatures(),
-                body.number("status", message.status(), 0, MAX_STATUS), regions, log, rings, partial,
-                partialDescriptors);
+                body.number("status", message.status(), 0, MAX_STATUS), regions, log, inflight, rings,
+                partial, partialDescriptors);
         }
     }
 
     static Groups readGroups(BodyReader body, FrontEndPortDecoder message, int queuePairs) throws HandoverException {
-        return new Groups(log(body, message), regions(body, message.regions()),
+        LogState log = log(body, message);
+        InflightState inflight = inflight(body, message);
+        return new Groups(log, inflight, regions(body, message.regions()),
             rings(body, message.rings(), queuePairs), partialDescriptors(body, message.partialDescriptors()));
     }
 

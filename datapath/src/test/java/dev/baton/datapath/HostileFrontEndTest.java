@@ -8,6 +8,7 @@ import dev.baton.ffi.Mapping;
 import dev.baton.ffi.RawMemory;
 import dev.baton.vhostuser.FrontEnd;
 import dev.baton.vhostuser.FrontEndRing;
+import dev.baton.vhostuser.InflightState;
 import dev.baton.vhostuser.ProtocolException;
 import dev.baton.vhostuser.ProtocolFeatures;
 import dev.baton.vhostuser.Request;
@@ -29,6 +30,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * A front-end does its worst, by messages, memory or eventfds, while two other ports of the same agent exchange
@@ -99,6 +102,24 @@ class HostileFrontEndTest {
     void itCutsItsMemoryShort() throws ProtocolException {
         try (TestGuest guest = connect()) {
             FileIo.truncate(guest.memory.file(), 0);
+            peer.driver(0).send(new byte[100], 0, 100);
+            awaitFault("memory-truncated");
+        }
+        drainPeer();
+        theNextGuestIsServed();
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {TestGuest.FEATURES, TestGuest.PACKED})
+    void itCutsItsInflightRegionShort(long features) throws ProtocolException {
+        try (TestGuest guest = TestGuest.connect(hostile.socketPath(), 1, features);
+             SharedMemory region = SharedMemory.create(0, 1 << 16)) {
+            int receive = guest.frontEnd.stopRing(0);
+            int transmit = guest.frontEnd.stopRing(1);
+            guest.frontEnd.setInflight(new InflightState(1 << 16, 0, 2, TestGuest.SIZE, region.file()));
+            guest.frontEnd.startRing(guest.rings.get(0), receive);
+            guest.frontEnd.startRing(guest.rings.get(1), transmit);
+            FileIo.truncate(region.file(), 0);
             peer.driver(0).send(new byte[100], 0, 100);
             awaitFault("memory-truncated");
         }

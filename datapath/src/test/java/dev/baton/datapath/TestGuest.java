@@ -5,6 +5,7 @@ import dev.baton.ffi.Fd;
 import dev.baton.ffi.RawMemory;
 import dev.baton.vhostuser.FrontEnd;
 import dev.baton.vhostuser.FrontEndRing;
+import dev.baton.vhostuser.InflightState;
 import dev.baton.vhostuser.ProtocolException;
 import dev.baton.vhostuser.ProtocolFeatures;
 import dev.baton.vhostuser.SharedMemory;
@@ -18,7 +19,9 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
 
 /** A guest at the other end of a real vhost-user socket: shared memory, drivers, frames as long as its buffers. */
 final class TestGuest implements AutoCloseable {
@@ -32,7 +35,8 @@ final class TestGuest implements AutoCloseable {
     private static final int SLOT_BYTES = 2048;
     private static final Duration PATIENCE = Duration.ofSeconds(20);
 
-    final FrontEnd frontEnd;
+    FrontEnd frontEnd;
+    final @Nullable InflightState inflight;
     final SharedMemory memory;
     final long features;
     final int headerBytes;
@@ -51,18 +55,23 @@ final class TestGuest implements AutoCloseable {
      * @param size         entries of each virtqueue
      * @param receiveBytes of each buffer of a receiveq
      * @param sendBytes    of each buffer of a transmitq
+     * @param tracked      whether it keeps an inflight region, and so can outlive its back end
      */
-    record Shape(int pairs, long features, int size, int receiveBytes, int sendBytes) {
+    record Shape(int pairs, long features, int size, int receiveBytes, int sendBytes, boolean tracked) {
         static Shape of(long features) {
-            return new Shape(1, features, SIZE, SLOT_BYTES, SLOT_BYTES);
+            return new Shape(1, features, SIZE, SLOT_BYTES, SLOT_BYTES, false);
         }
 
         Shape withPairs(int newPairs, int newSize) {
-            return new Shape(newPairs, features, newSize, receiveBytes, sendBytes);
+            return new Shape(newPairs, features, newSize, receiveBytes, sendBytes, tracked);
         }
 
         Shape withBuffers(int newSize, int newReceiveBytes, int newSendBytes) {
-            return new Shape(pairs, features, newSize, newReceiveBytes, newSendBytes);
+            return new Shape(pairs, features, newSize, newReceiveBytes, newSendBytes, tracked);
+        }
+
+        Shape withInflight() {
+            return new Shape(pairs, features, size, receiveBytes, sendBytes, true);
         }
     }
 
@@ -75,6 +84,10 @@ final class TestGuest implements AutoCloseable {
         memory = SharedMemory.create(0x10_0000, (long) pairs * shape.size()
             * (shape.receiveBytes() + shape.sendBytes() + 256) + (4L << 20));
         frontEnd.setMemoryTable(List.of(memory));
+        inflight = shape.tracked() ? frontEnd.inflight(2 * pairs, shape.size()) : null;
+        if (inflight != null) {
+            frontEnd.setInflight(inflight);
+        }
         assembly = memory.allocate(1 << 17, 64);
         for (int index = 0; index < 2 * pairs; index++) {
             FrontEndRing ring = FrontEndRing.create(RingFormat.of(features), index, shape.size(), memory);
@@ -114,6 +127,30 @@ final class TestGuest implements AutoCloseable {
             refill(index);
         }
         frontEnd.startRing(ring);
+    }
+
+    /**
+     * Goes on with another back end, which knows nothing, as a front end does that can only guess where its rings
+     * stand; no ring is started by this.
+     */
+    void reconnect(Path socket) throws ProtocolException {
+        frontEnd.close();
+        frontEnd = FrontEnd.connect(socket, PATIENCE);
+        if (frontEnd.negotiate(features, ProtocolFeatures.IMPLEMENTED) != features) {
+            throw new IllegalStateException("the next back end offers less");
+        }
+        frontEnd.setMemoryTable(List.of(memory));
+        frontEnd.setInflight(Objects.requireNonNull(inflight));
+    }
+
+    /** Starts the receiveqs, or the transmitqs, with the next back end; enabled, or it would drop what waits there. */
+    void restart(boolean receiveqs) throws ProtocolException {
+        for (FrontEndRing ring : rings) {
+            if (ring.index() % 2 == (receiveqs ? 0 : 1)) {
+                frontEnd.enableRing(ring.index(), true);
+                frontEnd.startRing(ring);
+            }
+        }
     }
 
     static TestGuest connect(Path socket, Shape shape) throws ProtocolException {
@@ -236,6 +273,9 @@ final class TestGuest implements AutoCloseable {
     @Override
     public void close() {
         frontEnd.close();
+        if (inflight != null) {
+            inflight.file().close();
+        }
         rings.forEach(FrontEndRing::close);
         memory.close();
     }

@@ -100,7 +100,8 @@ class MalformedContentTest {
     void aKickThatIsNoEventfd() throws HandoverException {
         RingState good = sample.session().rings().getFirst();
         RingState bad = new RingState(256, 0, null, true, true, true, sample.epoll(), good.call(), good.err());
-        SessionState session = new SessionState(0, 0, 0, List.of(), null, List.of(good, bad), new byte[0], List.of());
+        SessionState session = new SessionState(0, 0, 0, List.of(), null, null, List.of(good, bad), new byte[0],
+            List.of());
         refusesPort(sample.frontEnd("vm0", session), HandoverError.DESCRIPTOR_KIND,
             "section front-end vm0: descriptor 5 (kick of ring 1) is no eventfd");
     }
@@ -108,7 +109,7 @@ class MalformedContentTest {
     @Test
     void memoryThatIsNoFile() throws HandoverException {
         SessionState session = new SessionState(0, 0, 0, List.of(new RegionState(0, 1, 0, 0, sample.eventFd())),
-            null, List.of(), new byte[0], List.of());
+            null, null, List.of(), new byte[0], List.of());
         refusesPort(sample.frontEnd("vm0", session), HandoverError.DESCRIPTOR_KIND,
             "section front-end vm0: descriptor 2 (memory region 0) is no regular file");
     }
@@ -288,9 +289,9 @@ class MalformedContentTest {
         says(netTap(new QueuePairBlob(flag, List.of(queue))), HandoverError.MALFORMED,
             "section back-end up net-tap: has_ufo is 3, neither 0 nor 1");
         byte[] version = bytes.clone();
-        version[6] = 3;
+        version[6] = 4;
         says(netTap(new QueuePairBlob(version, List.of(queue))), HandoverError.UNKNOWN_VERSION,
-            "section back-end up net-tap: it is in schema version 3, and 2 is the newest here");
+            "section back-end up net-tap: it is in schema version 4, and 3 is the newest here");
         says(netTap(new QueuePairBlob(new byte[3], List.of(queue))), HandoverError.MALFORMED,
             "section back-end up net-tap: its content goes beyond its end");
         assertThat(queue.isOpen()).isTrue();

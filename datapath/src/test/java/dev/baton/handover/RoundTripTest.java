@@ -19,7 +19,7 @@ class RoundTripTest {
     private static final int MANY = 600;
 
     @ParameterizedTest
-    @ValueSource(ints = {0, 1, 2})
+    @ValueSource(ints = {0, 1, 2, 3})
     void aDescriptionArrivesWhole(int schemaVersion) throws HandoverException {
         try (Sample sample = new Sample(); Channels channels = Channels.agreed(schemaVersion)) {
             Description sent = sample.description();
@@ -34,8 +34,21 @@ class RoundTripTest {
 
     @Test
     void theLogOfAMigrationArrives() throws HandoverException {
-        try (Sample sample = new Sample(); Channels channels = Channels.agreed(2)) {
-            FrontEndState sent = sample.frontEnd("vm0", sample.migratingSession());
+        try (Sample sample = new Sample()) {
+            arrives(2, sample.frontEnd("vm0", sample.migratingSession()));
+            arrives(3, sample.frontEnd("vm0", sample.migratingSession()));
+        }
+    }
+
+    @Test
+    void theInflightRegionArrives() throws HandoverException {
+        try (Sample sample = new Sample()) {
+            arrives(3, sample.frontEnd("vm0", sample.trackedSession()));
+        }
+    }
+
+    private static void arrives(int schemaVersion, FrontEndState sent) throws HandoverException {
+        try (Channels channels = Channels.agreed(schemaVersion)) {
             FrontEndCodec.send(channels.outgoing, sent);
             FrontEndState received = FrontEndCodec.decode(channels.incoming.receive(Link.TIMEOUT_MS,
                 Section.FRONT_END));
@@ -54,6 +67,17 @@ class RoundTripTest {
             assertThatThrownBy(() -> FrontEndCodec.send(channels.outgoing, sent))
                 .hasMessage("section front-end vm0: its guest migrates, "
                     + "which the peer's schema version 1 has no words for");
+        }
+    }
+
+    /** An owner that would leave the region as it is would have the next back end begin in the wrong place. */
+    @Test
+    void anOlderOwnerDoesNotGetAFrontEndThatKeepsAnInflightRegion() throws HandoverException {
+        try (Sample sample = new Sample(); Channels channels = Channels.agreed(2)) {
+            FrontEndState sent = sample.frontEnd("vm0", sample.trackedSession());
+            assertThatThrownBy(() -> FrontEndCodec.send(channels.outgoing, sent))
+                .hasMessage("section front-end vm0: its front-end keeps an inflight region, "
+                    + "which the peer's schema version 2 has no words for");
         }
     }
 

@@ -7,6 +7,7 @@ import dev.baton.ffi.MemFd;
 import dev.baton.ffi.UnixSocket;
 import dev.baton.tap.TapQueueState;
 import dev.baton.tap.TapState;
+import dev.baton.vhostuser.InflightState;
 import dev.baton.vhostuser.LogState;
 import dev.baton.vhostuser.RegionState;
 import dev.baton.vhostuser.RingAddresses;
@@ -57,15 +58,20 @@ final class Sample implements AutoCloseable {
     }
 
     SessionState session() {
-        return session(null);
+        return session(null, null);
     }
 
     /** A session whose guest migrates. */
     SessionState migratingSession() {
-        return session(new LogState(1L << 20, 4096, file("log")));
+        return session(new LogState(1L << 20, 4096, file("log")), null);
     }
 
-    private SessionState session(@Nullable LogState log) {
+    /** A session whose front end keeps an inflight region. */
+    SessionState trackedSession() {
+        return session(null, new InflightState(1L << 33, 8192, 4, 32_768, file("inflight")));
+    }
+
+    private SessionState session(@Nullable LogState log, @Nullable InflightState inflight) {
         RegionState low = new RegionState(0, 0xa0000, 0x7f0000000000L, 0, file("ram"));
         RegionState high = new RegionState(1L << 32, -1L, -4096, 1L << 40, file("high"));
         RingState running = new RingState(256, 65_535, new RingAddresses(0x7f0000001000L, 0x7f0000002000L,
@@ -74,7 +80,8 @@ final class Sample implements AutoCloseable {
             null);
         RingState unmentioned = new RingState(0, 0, null, false, false, false, null, null, null);
         return new SessionState(-1L, 0x1f3f, 15, List.of(low, high),
-            log, List.of(running, polled, unmentioned, unmentioned), new byte[] {5, 0, 0, 0, 1}, List.of(file("half")));
+            log, inflight, List.of(running, polled, unmentioned, unmentioned), new byte[] {5, 0, 0, 0, 1},
+            List.of(file("half")));
     }
 
     FrontEndState frontEnd(String name, @Nullable SessionState session) {

@@ -18,7 +18,7 @@ import java.util.Map;
  * <pre>
  *   sections, each
  *     0  code          of a section; 0: raw bytes follow, else they get a header that is right; 15: a TAP's state
- *     1  version       of the schema, modulo 4
+ *     1  version       of the schema, modulo 5
  *     2  descriptors   how many, modulo 17
  *     3  kinds         32, two bits for each: which of {@link #KINDS} it is
  *     7  length        16
@@ -82,7 +82,7 @@ public final class SectionFuzz {
     private static void say(Link link, ByteBuffer input) {
         for (int sequence = 1; input.remaining() >= STEP_BYTES; sequence++) {
             int code = input.get() & 0xFF;
-            int version = (input.get() & 0xFF) % 4;
+            int version = (input.get() & 0xFF) % 5;
             int descriptors = (input.get() & 0xFF) % (MOST_DESCRIPTORS + 1);
             int kinds = input.getInt();
             byte[] body = new byte[Math.min(input.getShort() & 0xFFFF, input.remaining())];

@@ -43,7 +43,6 @@ import dev.baton.ffi.FileIo;
  * <p>Source: QEMU's {@code docs/interop/vhost-user.rst}.
  */
 public final class BackendConnection implements AutoCloseable {
-    private static final int REPLY_BYTES = Long.BYTES;
     private static final long SUCCESS = 0;
     private static final long FAILURE = 1;
 
@@ -250,17 +249,17 @@ public final class BackendConnection implements AutoCloseable {
 
     private void handle(Message message) throws ProtocolException {
         try {
-            Long answer = session.handle(message);
+            Reply answer = session.handle(message);
             if (answer != null) {
                 reply(message, answer);
             } else if (asksForAcknowledgement(message)) {
-                reply(message, SUCCESS);
+                reply(message, Reply.of(SUCCESS));
             }
         } catch (ProtocolException e) {
             if (!e.kind().refusal() || !asksForAcknowledgement(message)) {
                 throw e;
             }
-            reply(message, FAILURE);
+            reply(message, Reply.of(FAILURE));
             device.refused(e);
         } catch (RuntimeException e) {
             throw new ProtocolException(ErrorKind.DEVICE_FAILED, message.name() + ": " + e, e);
@@ -285,7 +284,7 @@ public final class BackendConnection implements AutoCloseable {
         Message message = reader.message();
         if (reachable && reader.hasHeader() && asksForAcknowledgement(message)) {
             try {
-                reply(message, FAILURE);
+                reply(message, Reply.of(FAILURE));
             } catch (ProtocolException unreachable) {
                 reason.addSuppressed(unreachable);
             }
@@ -298,11 +297,16 @@ public final class BackendConnection implements AutoCloseable {
         return message.needsReply() && session.acknowledges() && (request == null || !request.replies());
     }
 
-    private void reply(Message to, long body) throws ProtocolException {
-        reply.header(to.code(), Message.VERSION | Message.FLAG_REPLY, REPLY_BYTES);
-        reply.int64(0, body);
-        int length = Message.HEADER_BYTES + REPLY_BYTES;
-        if (MessageWriter.send(socket, reply.address(), length, MessageWriter.NO_DESCRIPTORS) != length) {
+    /** Sends a reply and closes our end of what goes with it. */
+    private void reply(Message to, Reply answer) throws ProtocolException {
+        reply.header(to.code(), Message.VERSION | Message.FLAG_REPLY, answer.bodyBytes());
+        answer.write(reply);
+        int length = Message.HEADER_BYTES + answer.bodyBytes();
+        try (Fd attached = answer.descriptor()) {
+            int[] descriptors = attached == null ? MessageWriter.NO_DESCRIPTORS : new int[] {attached.value()};
+            if (MessageWriter.send(socket, reply.address(), length, descriptors) == length) {
+                return;
+            }
             throw new ProtocolException(ErrorKind.REPLIES_NOT_READ,
                 to.name() + ": no room for the reply, the front end does not read");
         }

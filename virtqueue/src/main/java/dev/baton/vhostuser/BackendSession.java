@@ -36,7 +36,8 @@ final class BackendSession {
     private MemoryTable table = MemoryTable.EMPTY;
     /** The table that the device was told to leave and did not yet; empty but in the middle of a replacement. */
     private MemoryTable leaving = MemoryTable.EMPTY;
-    private @Nullable LogMemory log;
+    private final LentMemory lent = new LentMemory();
+    private final DeviceState deviceState;
     /** The log that the device knows. */
     private @Nullable DirtyLog noted;
     private long ackedFeatures;
@@ -46,6 +47,7 @@ final class BackendSession {
     BackendSession(BackendDevice device) {
         this.device = device;
         this.rings = new RingTable(device);
+        this.deviceState = new DeviceState(device);
         this.offeredProtocolFeatures = device.protocolFeatures() & ProtocolFeatures.IMPLEMENTED;
         boolean logs = (offeredProtocolFeatures & ProtocolFeatures.LOG_SHMFD) != 0;
         this.offeredFeatures = (device.features() & (logs ? -1 : ~Features.LOG_ALL))
@@ -59,12 +61,11 @@ final class BackendSession {
 
     /** Whether the front end left its memory as large as it shared it. */
     boolean memoryIntact() {
-        LogMemory logged = log;
-        return table.intact() && (logged == null || logged.intact());
+        return table.intact() && lent.intact();
     }
 
-    /** Handles a well-formed request; returns the body of its own reply, or null where it has none. */
-    @Nullable Long handle(Message message) throws ProtocolException {
+    /** Handles a well-formed request; returns its own reply, or null where it has none. */
+    @Nullable Reply handle(Message message) throws ProtocolException {
         Request request = Request.of(message.code());
         if (request == null || !request.served()) {
             throw new ProtocolException(ErrorKind.UNKNOWN_REQUEST, message.name() + " is not served");
@@ -72,23 +73,34 @@ final class BackendSession {
         checkOffered(request);
         switch (request) {
             case GET_FEATURES -> {
-                return offeredFeatures;
+                return Reply.of(offeredFeatures);
             }
             case GET_PROTOCOL_FEATURES -> {
-                return offeredProtocolFeatures;
+                return Reply.of(offeredProtocolFeatures);
             }
             case GET_QUEUE_NUM -> {
-                return (long) device.maxQueuePairs();
+                return Reply.of(device.maxQueuePairs());
             }
             case GET_MAX_MEM_SLOTS -> {
-                return (long) MemoryTable.MAX_REGIONS;
+                return Reply.of(MemoryTable.MAX_REGIONS);
             }
             case GET_STATUS -> {
-                return (long) status;
+                return Reply.of(status);
             }
             case GET_VRING_BASE -> {
                 int index = ringIndex(request, Integer.toUnsignedLong(message.int32(0)));
-                return (long) rings.stopAndTellBase(index) << 32 | index;
+                return Reply.of((long) rings.stopAndTellBase(index) << 32 | index);
+            }
+            case GET_INFLIGHT_FD -> {
+                int numbers = message.int32(16);
+                return Reply.of(InflightMemory.create(numbers & 0xFFFF, numbers >>> 16, rings.count(), format()),
+                    message.bodyBytes());
+            }
+            case SET_DEVICE_STATE_FD -> {
+                return deviceState.begin(message.int32(0), message.int32(4), rings.anyRunning(), ackedFeatures);
+            }
+            case CHECK_DEVICE_STATE -> {
+                return deviceState.check(offeredFeatures);
             }
             case SET_OWNER -> {
                 // A session has one owner, the other end of its socket.
@@ -97,8 +109,10 @@ final class BackendSession {
             case SET_PROTOCOL_FEATURES -> ackProtocolFeatures(message.int64(0));
             case SET_LOG_BASE -> {
                 setLog(new LogState(message.int64(0), message.int64(8), message.descriptors().getFirst()));
-                return 0L;
+                return Reply.of(0);
             }
+            case SET_INFLIGHT_FD ->
+                setInflight(InflightState.read(message, message.descriptors().getFirst()));
             case SET_LOG_FD -> {
                 // The log is read when the front end needs it; nobody has to be woken up for each page.
             }
@@ -133,9 +147,8 @@ final class BackendSession {
 
     /** What there is to say about the session; the partial message is its reader's. */
     SessionState state(byte[] partialMessage, List<Fd> partialDescriptors) {
-        return new SessionState(ackedFeatures, ackedProtocolFeatures, status, table.states(), logState(),
-            rings.states(),
-            partialMessage, partialDescriptors);
+        return new SessionState(ackedFeatures, ackedProtocolFeatures, status, table.states(), lent.logState(),
+            lent.inflightState(), rings.states(), partialMessage, partialDescriptors);
     }
 
     /**
@@ -151,9 +164,15 @@ final class BackendSession {
         List<RingLayout> layouts = SessionCheck.place(state.rings(), format, table.memory());
         table.populate();
         LogState logged = state.log();
-        log = logged == null ? null : LogMemory.map(logged);
-        noted = activeLog(state.features());
+        if (logged != null) {
+            lent.replaceLog(logged);
+        }
+        noted = lent.activeLog(state.features());
         rings.log(noted);
+        InflightState inflight = state.inflight();
+        if (inflight != null) {
+            rings.inflight(lent.replaceInflight(inflight, rings.count(), format));
+        }
         ackedFeatures = state.features();
         ackedProtocolFeatures = state.protocolFeatures();
         status = state.status();
@@ -171,6 +190,9 @@ final class BackendSession {
         state.regions().forEach(region -> region.file().close());
         if (logged != null) {
             logged.file().close();
+        }
+        if (inflight != null) {
+            inflight.file().close();
         }
     }
 
@@ -192,11 +214,12 @@ final class BackendSession {
         leaving.unmapExcept(table);
         table = MemoryTable.EMPTY;
         leaving = MemoryTable.EMPTY;
-        LogMemory logged = log;
-        if (logged != null) {
-            logged.close();
-            log = null;
-        }
+        lent.close();
+        deviceState.close();
+    }
+
+    private RingFormat format() {
+        return RingFormat.of(ackedFeatures);
     }
 
     private void checkOffered(Request request) throws ProtocolException {
@@ -239,19 +262,16 @@ final class BackendSession {
             throw new ProtocolException(ErrorKind.RING_REFUSED, "SET_FEATURES: other features while a ring is running");
         }
         device.featuresAcked(features & ~ProtocolFeatures.F_PROTOCOL_FEATURES);
+        if (format() != RingFormat.of(features)) {
+            dropInflight();
+        }
         ackedFeatures = features;
         rings.features(features);
         noteWrites();
     }
 
-    /** The log in use when these features are acked. */
-    private @Nullable DirtyLog activeLog(long features) {
-        LogMemory logged = log;
-        return logged != null && (features & Features.LOG_ALL) != 0 ? logged.log() : null;
-    }
-
     private void noteWrites() {
-        DirtyLog active = activeLog(ackedFeatures);
+        DirtyLog active = lent.activeLog(ackedFeatures);
         if (active != noted) {
             noted = active;
             rings.log(active);
@@ -260,17 +280,24 @@ final class BackendSession {
     }
 
     private void setLog(LogState described) throws ProtocolException {
-        LogMemory before = log;
-        log = LogMemory.map(described);
+        LogMemory before = lent.replaceLog(described);
         noteWrites();
         if (before != null) {
             before.close();
         }
     }
 
-    private @Nullable LogState logState() {
-        LogMemory logged = log;
-        return logged == null ? null : logged.state();
+    /** Of the format that is acked by then; it is looked at when a virtqueue starts. */
+    private void setInflight(InflightState described) throws ProtocolException {
+        if (rings.anyRunning()) {
+            throw new ProtocolException(ErrorKind.RING_REFUSED, "SET_INFLIGHT_FD: while a ring is running");
+        }
+        rings.inflight(lent.replaceInflight(described, rings.count(), format()));
+    }
+
+    private void dropInflight() {
+        rings.inflight(null);
+        lent.dropInflight();
     }
 
     private void ackProtocolFeatures(long features) throws ProtocolException {
@@ -284,6 +311,7 @@ final class BackendSession {
     /** Memory stays: QEMU does not send slots again that it believes to be known. */
     private void reset() {
         rings.reset();
+        dropInflight();
         ackedFeatures &= ProtocolFeatures.F_PROTOCOL_FEATURES;
         noteWrites();
         status = 0;
@@ -344,20 +372,9 @@ final class BackendSession {
                 "SET_VRING_ADDR: ring " + index + ": flags 0x" + Integer.toHexString(flags) + " are not offered");
         }
         if (flags != 0) {
-            checkLogAddress(index, message.int64(16), message.int64(32));
+            LogMemory.checkUsedRing(index, table.memory(), message.int64(16), message.int64(32));
         }
         rings.addresses(index, new RingAddresses(message.int64(8), message.int64(16), message.int64(24)));
-    }
-
-    /** Writes to a used ring are noted where the ring lies; a front end that wants them elsewhere is not served. */
-    private void checkLogAddress(int index, long userAddress, long logAddress) throws ProtocolException {
-        long host = table.memory().translateUser(userAddress, 1);
-        long guest = host == 0 ? -1 : table.memory().guestAddress(host);
-        if (host != 0 && guest != logAddress) {
-            throw new ProtocolException(ErrorKind.INVALID_VALUE,
-                "SET_VRING_ADDR: ring " + index + ": its used ring at 0x"
-                + Long.toHexString(guest) + " is to be logged at 0x" + Long.toHexString(logAddress));
-        }
     }
 
     private void setEventFd(Request request, int index, Message message) throws ProtocolException {

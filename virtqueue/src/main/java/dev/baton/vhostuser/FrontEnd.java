@@ -179,6 +179,41 @@ public final class FrontEnd implements AutoCloseable {
         channel.receive(Request.SET_LOG_BASE);
     }
 
+    /**
+     * GET_INFLIGHT_FD: a region in which the back end leaves where its virtqueues stand, so many, of at most so many
+     * descriptors each. Give it to the back end with {@link #setInflight}, and to the next one after it.
+     *
+     * @return its descriptor is the caller's
+     */
+    public InflightState inflight(int queues, int queueSize) throws ProtocolException {
+        Message message = body(InflightState.BODY_BYTES).int64(0, 0).int64(8, 0)
+            .int32(16, queues | queueSize << 16).int32(InflightState.UNPADDED_BODY_BYTES, 0);
+        message.header(Request.GET_INFLIGHT_FD.code(), Message.VERSION, InflightState.BODY_BYTES);
+        channel.send(message);
+        Message reply = channel.receiveMessage(Request.GET_INFLIGHT_FD);
+        if (reply.descriptors().isEmpty()) {
+            throw new ProtocolException(ErrorKind.UNEXPECTED_REPLY, "GET_INFLIGHT_FD: a reply without a descriptor");
+        }
+        return InflightState.read(reply, reply.takeDescriptor(0));
+    }
+
+    /** SET_INFLIGHT_FD, before the first ring is started; the descriptor stays the caller's. */
+    public void setInflight(InflightState inflight) throws ProtocolException {
+        tell(Request.SET_INFLIGHT_FD, body(InflightState.BODY_BYTES).int64(0, inflight.sizeBytes())
+            .int64(8, inflight.fileOffset()).int32(16, inflight.numbers())
+            .int32(InflightState.UNPADDED_BODY_BYTES, 0), inflight.file());
+    }
+
+    /** The back end's state, for {@link #loadDeviceState} of another one; all rings are stopped. */
+    public byte[] saveDeviceState() throws ProtocolException {
+        return new FrontEndTransfer(channel).save();
+    }
+
+    /** Gives a back end the state of another one; no ring is started yet. */
+    public void loadDeviceState(byte[] state) throws ProtocolException {
+        new FrontEndTransfer(channel).load(state);
+    }
+
     /** SET_VRING_NUM. */
     public void ringSize(int index, int size) throws ProtocolException {
         tell(Request.SET_VRING_NUM, body(8).int32(0, index).int32(4, size));

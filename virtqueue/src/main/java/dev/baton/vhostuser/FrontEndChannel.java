@@ -94,6 +94,12 @@ public final class FrontEndChannel implements AutoCloseable {
      * @throws ProtocolException of kind TIMEOUT, VANISHED where the back end closed the connection, UNEXPECTED_REPLY
      */
     public long receive(Request request) throws ProtocolException {
+        return receiveMessage(request).int64(0);
+    }
+
+    /** {@link #receive} of a whole message; the descriptors that came with it are for the caller to take. */
+    Message receiveMessage(Request request) throws ProtocolException {
+        reader.message().clear();
         MessageReader.Progress progress = reader.advance(socket);
         long start = System.nanoTime();
         while (progress == MessageReader.Progress.WAITING) {
@@ -107,7 +113,7 @@ public final class FrontEndChannel implements AutoCloseable {
             throw new ProtocolException(ErrorKind.UNEXPECTED_REPLY,
                 request + ": a reply to " + reader.message().name());
         }
-        return reader.message().int64(0);
+        return reader.message();
     }
 
     /** Closes the socket. */
@@ -115,6 +121,10 @@ public final class FrontEndChannel implements AutoCloseable {
     public void close() {
         reader.close();
         socket.close();
+    }
+
+    long timeoutMs() {
+        return TimeUnit.NANOSECONDS.toMillis(timeoutNs);
     }
 
     /** The buffer for the next message. */

@@ -5,6 +5,7 @@ import dev.baton.ffi.FileIo;
 import dev.baton.ffi.Mapping;
 import dev.baton.ffi.SyscallException;
 import dev.baton.virtqueue.DirtyLog;
+import dev.baton.virtqueue.GuestMemory;
 import org.jspecify.annotations.Nullable;
 
 /** The mapped memory of a {@link DirtyLog} (vhost-user, SET_LOG_BASE with LOG_SHMFD). */
@@ -49,6 +50,18 @@ final class LogMemory implements AutoCloseable {
                 new DirtyLog(mapping.address() + offset - start, bytes));
         } catch (SyscallException e) {
             throw refused(e.getMessage(), e);
+        }
+    }
+
+    /** Writes to a used ring are noted where the ring lies; a front end that wants them elsewhere is not served. */
+    static void checkUsedRing(int index, GuestMemory memory, long userAddress, long logAddress)
+        throws ProtocolException {
+        long host = memory.translateUser(userAddress, 1);
+        long guest = host == 0 ? -1 : memory.guestAddress(host);
+        if (host != 0 && guest != logAddress) {
+            throw new ProtocolException(ErrorKind.INVALID_VALUE,
+                "SET_VRING_ADDR: ring " + index + ": its used ring at 0x"
+                + Long.toHexString(guest) + " is to be logged at 0x" + Long.toHexString(logAddress));
         }
     }
 

@@ -12,16 +12,21 @@ public final class ProtocolFeatures {
     public static final long REPLY_ACK = 1L << 3;
     /** The front end tells the MTU. */
     public static final long NET_MTU = 1L << 4;
+    /** The front end keeps, over a restart of the back end, where the virtqueues stand. */
+    public static final long INFLIGHT_SHMFD = 1L << 12;
     /** The device can be reset without a new session. */
     public static final long RESET_DEVICE = 1L << 13;
     /** Memory regions are added and removed one by one. */
     public static final long CONFIGURE_MEM_SLOTS = 1L << 15;
     /** The front end tells the virtio device status. */
     public static final long STATUS = 1L << 16;
+    /** The front end carries the back end's state to another back end. */
+    public static final long DEVICE_STATE = 1L << 19;
 
     /** All that Baton's back end implements; a device may offer fewer. */
     public static final long IMPLEMENTED =
-        MQ | LOG_SHMFD | RARP | REPLY_ACK | NET_MTU | RESET_DEVICE | CONFIGURE_MEM_SLOTS | STATUS;
+        MQ | LOG_SHMFD | RARP | REPLY_ACK | NET_MTU | INFLIGHT_SHMFD | RESET_DEVICE | CONFIGURE_MEM_SLOTS | STATUS
+            | DEVICE_STATE;
 
     /**
      * The virtio feature bit (30) that says that protocol features are negotiated at all; where it is not acked, a

@@ -70,10 +70,10 @@ public enum Request {
     POSTCOPY_LISTEN(29),
     /** Postcopy migration; not served. */
     POSTCOPY_END(30),
-    /** Inflight region; not served. */
-    GET_INFLIGHT_FD(31),
-    /** Inflight region; not served. */
-    SET_INFLIGHT_FD(32),
+    /** Asks for an inflight region. */
+    GET_INFLIGHT_FD(31, 20, 24, 0, 0, true, ProtocolFeatures.INFLIGHT_SHMFD),
+    /** Gives an inflight region, new or left by another back end. */
+    SET_INFLIGHT_FD(32, 20, 24, 1, 1, false, ProtocolFeatures.INFLIGHT_SHMFD),
     /** Graphics devices; not served. */
     GPU_SET_SOCKET(33),
     /** Resets the device, not the session. */
@@ -92,10 +92,10 @@ public enum Request {
     GET_STATUS(40, 0, 0, 0, 0, true, ProtocolFeatures.STATUS),
     /** Shared objects; not served. */
     GET_SHARED_OBJECT(41),
-    /** Device state transfer; not served. */
-    SET_DEVICE_STATE_FD(42),
-    /** Device state transfer; not served. */
-    CHECK_DEVICE_STATE(43);
+    /** Begins a transfer of the back end's state. */
+    SET_DEVICE_STATE_FD(42, 8, 8, 1, 1, true, ProtocolFeatures.DEVICE_STATE),
+    /** Asks whether the transfer was a success. */
+    CHECK_DEVICE_STATE(43, 0, 0, 0, 0, true, ProtocolFeatures.DEVICE_STATE);
 
     private static final @Nullable Request[] BY_CODE = new @Nullable Request[44];
 

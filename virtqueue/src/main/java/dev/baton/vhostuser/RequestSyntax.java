@@ -47,6 +47,13 @@ final class RequestSyntax implements MessageSyntax {
                 int due = (message.int64(0) & NO_DESCRIPTOR) == 0 ? 1 : 0;
                 checkDescriptors(message, given, due, due);
             }
+            case GET_INFLIGHT_FD, SET_INFLIGHT_FD -> {
+                int size = message.bodyBytes();
+                if (size != InflightState.BODY_BYTES && size != InflightState.UNPADDED_BODY_BYTES) {
+                    throw bodySize(message, InflightState.UNPADDED_BODY_BYTES + " or " + InflightState.BODY_BYTES);
+                }
+                checkDescriptors(message, given, request.minDescriptors(), request.maxDescriptors());
+            }
             default -> checkDescriptors(message, given, request.minDescriptors(), request.maxDescriptors());
         }
     }

@@ -3,6 +3,7 @@ package dev.baton.vhostuser;
 import dev.baton.ffi.EventFd;
 import dev.baton.virtqueue.DirtyLog;
 import dev.baton.virtqueue.GuestMemory;
+import dev.baton.virtqueue.InflightQueue;
 import dev.baton.virtqueue.QueueState;
 import dev.baton.virtqueue.VirtqueueLayout;
 import org.jspecify.annotations.Nullable;
@@ -19,10 +20,11 @@ import org.jspecify.annotations.Nullable;
  * @param call what to write when buffers were used; null: the driver polls
  * @param err what to write when the virtqueue is broken; null: nobody listens
  * @param log where to note what is written to guest memory; null: nowhere
+ * @param inflight where to leave with the front end how far the virtqueue is; null: nowhere
  * @param enabled whether frames may pass; a ring that is started and disabled drops what the guest sends and delivers
  *     nothing
  */
 public record Ring(VirtqueueLayout layout, GuestMemory memory, long features, QueueState state,
                    @Nullable EventFd kick, @Nullable EventFd call, @Nullable EventFd err, @Nullable DirtyLog log,
-                   boolean enabled) {
+                   @Nullable InflightQueue inflight, boolean enabled) {
 }

@@ -3,6 +3,7 @@ package dev.baton.vhostuser;
 import dev.baton.ffi.EventFd;
 import dev.baton.virtqueue.DirtyLog;
 import dev.baton.virtqueue.GuestMemory;
+import dev.baton.virtqueue.InflightQueue;
 import dev.baton.virtqueue.QueueState;
 import dev.baton.virtqueue.RingFormat;
 import dev.baton.virtqueue.VirtqueueLayout;
@@ -46,6 +47,7 @@ final class RingTable {
     private GuestMemory memory = GuestMemory.EMPTY;
     private long features;
     private @Nullable DirtyLog log;
+    private @Nullable InflightMemory inflight;
 
     RingTable(BackendDevice device) {
         this.device = device;
@@ -79,6 +81,16 @@ final class RingTable {
     /** What rings that start from now on note their writes in. */
     void log(@Nullable DirtyLog newLog) {
         log = newLog;
+    }
+
+    /** Where rings that start from now on leave where they stand; none is running. */
+    void inflight(@Nullable InflightMemory region) {
+        inflight = region;
+    }
+
+    private @Nullable InflightQueue inflight(int index) {
+        InflightMemory region = inflight;
+        return region == null ? null : region.queue(index);
     }
 
     void size(int index, int size) throws ProtocolException {
@@ -167,6 +179,10 @@ final class RingTable {
     int stopAndTellBase(int index) {
         if (running[index]) {
             stop(index);
+            InflightQueue region = inflight(index);
+            if (region != null) {
+                region.end();
+            }
         }
         RingConfig config = configs[index];
         configs[index] = config.withKick(false, null);
@@ -196,7 +212,7 @@ final class RingTable {
                 try {
                     VirtqueueLayout layout = addresses.resolve(index, format(), config.size(), memory);
                     checkBase(index, config.base(), config.size());
-                    start(index, layout, null);
+                    start(index, layout, place(index, layout));
                 } catch (ProtocolException notYet) {
                     // Memory comes region by region: the ring waits for the one that holds it.
                 }
@@ -282,23 +298,38 @@ final class RingTable {
         checkBase(index, config.base(), config.size());
         configs[index] = config;
         try {
-            start(index, layout, null);
-        } catch (RuntimeException e) {
+            start(index, layout, place(index, layout));
+        } catch (ProtocolException | RuntimeException e) {
             configs[index] = before;
             throw e;
         }
     }
 
-    private void start(int index, VirtqueueLayout layout, @Nullable QueueState stopped) {
+    /** Where a ring begins whose config is complete. */
+    private QueueState place(int index, VirtqueueLayout layout) throws ProtocolException {
+        InflightQueue region = inflight(index);
+        int base = configs[index].base();
+        try {
+            return region == null ? QueueState.at(base, layout) : region.place(base, layout);
+        } catch (IllegalArgumentException e) {
+            throw new ProtocolException(ErrorKind.RING_REFUSED, "ring " + index + ": " + e.getMessage(), e);
+        }
+    }
+
+    private void start(int index, VirtqueueLayout layout, QueueState at) {
         RingConfig config = configs[index];
         boolean enabled = config.enabled() || (features & ProtocolFeatures.F_PROTOCOL_FEATURES) == 0;
-        run(index, layout, stopped != null ? stopped : QueueState.at(config.base(), layout), enabled);
+        InflightQueue region = inflight(index);
+        if (region != null) {
+            region.begin(at, config.size());
+        }
+        run(index, layout, at, enabled);
     }
 
     private void run(int index, VirtqueueLayout layout, QueueState state, boolean enabled) {
         RingConfig config = configs[index];
         device.startRing(index, new Ring(layout, memory, features & ~ProtocolFeatures.F_PROTOCOL_FEATURES, state,
-            config.kick(), config.call(), config.err(), log, enabled));
+            config.kick(), config.call(), config.err(), log, inflight(index), enabled));
         configs[index] = config.withEnabled(enabled);
         running[index] = true;
     }

@@ -20,14 +20,15 @@ import org.jspecify.annotations.Nullable;
  * @param status the virtio device status, 0 to 255
  * @param regions the memory table, in the order in which the front end told it
  * @param log the memory of the dirty log; null where the front end gave none
+ * @param inflight the inflight region; null where the front end gave none
  * @param rings every virtqueue, the ones that were never mentioned too; its place is its index
  * @param partialMessage the beginning of a message whose rest is still to come; empty between two messages
  * @param partialDescriptors the descriptors that came with it
  */
 @SuppressWarnings("ArrayRecordComponent") // copied in and out; nobody compares states
 public record SessionState(long features, long protocolFeatures, int status, List<RegionState> regions,
-                           @Nullable LogState log, List<RingState> rings, byte[] partialMessage,
-                           List<Fd> partialDescriptors) {
+                           @Nullable LogState log, @Nullable InflightState inflight, List<RingState> rings,
+                           byte[] partialMessage, List<Fd> partialDescriptors) {
 
     /** Copies the lists and the bytes, not the descriptors. */
     public SessionState {
@@ -44,12 +45,14 @@ public record SessionState(long features, long protocolFeatures, int status, Lis
     }
 
     /**
-     * Every descriptor in it: of the regions, of the log, of the virtqueues (kick, call, err), of the partial message.
+     * Every descriptor in it: of the regions, of the log and of the inflight region, of the virtqueues (kick, call,
+     * err), of the partial message.
      */
     public List<Fd> descriptors() {
         List<Fd> all = new ArrayList<>();
         regions.forEach(region -> all.add(region.file()));
         Optional.ofNullable(log).map(LogState::file).ifPresent(all::add);
+        Optional.ofNullable(inflight).map(InflightState::file).ifPresent(all::add);
         for (RingState ring : rings) {
             Stream.of(Optional.ofNullable(ring.kick()), Optional.ofNullable(ring.call()),
                 Optional.ofNullable(ring.err())).flatMap(Optional::stream).forEach(all::add);

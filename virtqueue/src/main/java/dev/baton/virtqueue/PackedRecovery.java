@@ -6,16 +6,19 @@ import dev.baton.ffi.RawMemory;
  * Finishes what the owner of a packed virtqueue was showing when it died.
  *
  * <p>Theory of operation. Used descriptors replace what they stand for, so the ring alone does not tell how far they
- * were written. Before the first store the owner says in the journal of its {@link QueueRecord} from where to where
- * they stand for chains, where the second of them is, and what the last store will be, that of the first. So either
- * that one is in its place, and all is shown; or it is not, the driver has seen nothing, and what was written behind it
- * is found by walking from the second on: the used descriptor of a chain of several keeps its NEXT flag, which drivers
- * ignore there, and the rest of the chain is as it was. With IN_ORDER the first may stand for several chains,
- * each other for one.
+ * were written. Before the first store the owner says in a journal, that of its {@link QueueRecord} or of its
+ * {@link InflightQueue}, from where to where they stand for chains, where the second of them is, and what the last
+ * store will be, that of the first. So either that one is in its place, and all is shown; or it is not, the driver has
+ * seen nothing, and what was written behind it is found by walking from the second on: the used descriptor of a chain
+ * of several keeps its NEXT flag, which drivers ignore there, and the rest of the chain is as it was. With IN_ORDER the
+ * first may stand for several chains, each other for one.
  *
  * <p>The driver can change all this meanwhile. What comes of it is a place in its own ring.
  */
 final class PackedRecovery {
+    /** One used descriptor is all. */
+    static final int NO_SECOND = -1;
+
     private final long ring;
     private final int size;
 
@@ -28,16 +31,33 @@ final class PackedRecovery {
     int finish(QueueRecord kept, QueueState last) {
         int from = last.usedIdx();
         int to = kept.shownAt();
-        if (!kept.showing(last) || PackedPosition.slot(to) >= size || kept.secondSlot() >= size) {
-            return from;
-        }
-        if (!PackedChainWalker.inLap(restAt(from), PackedChainWalker.available(from))) {
-            // Shown; the driver may have made the descriptor available anew.
+        return kept.showing(last) && PackedPosition.slot(to) < size
+            ? finish(from, to, kept.secondSlot(), kept.first()) : from;
+    }
+
+    /**
+     * Shows what was begun to be shown; returns the position after it.
+     *
+     * @param from where the used descriptors begin
+     * @param to where they end, when all are written
+     * @param second slot of the second of them, {@link #NO_SECOND} where one stands for all; not checked
+     * @param first the one that is written last
+     */
+    int finish(int from, int to, int second, long first) {
+        if (isShown(from)) {
             return to;
         }
-        int end = kept.firstIsAll() ? to : endOfWritten(behind(from, kept.secondSlot()), to);
-        RawMemory.putLongRelease(addressOfRest(from), kept.first());
+        if (second >= size) {
+            return from;
+        }
+        int end = second == NO_SECOND ? to : endOfWritten(behind(from, second), to);
+        RawMemory.putLongRelease(addressOfRest(from), first);
         return end;
+    }
+
+    /** Whether the used descriptor that belongs here is written; the driver may have made the place available anew. */
+    boolean isShown(int from) {
+        return !PackedChainWalker.inLap(restAt(from), PackedChainWalker.available(from));
     }
 
     /** The position of this slot, at most a lap after another position. */

@@ -50,6 +50,8 @@ public final class PackedVirtqueue implements Virtqueue {
     private @Nullable VirtqueueFault fault;
     /** Address of the record that this queue keeps, 0 without. */
     private long record;
+    /** Address of the queue region of the inflight region that this queue keeps, 0 without. */
+    private long inflight;
     private @Nullable DirtyLog log;
     /** Guest addresses of what is written here; -1 when they lie in no region. */
     private long ringGuest;
@@ -85,6 +87,11 @@ public final class PackedVirtqueue implements Virtqueue {
     }
 
     @Override
+    public void inflight(@Nullable InflightQueue region) {
+        inflight = region == null ? 0 : region.address();
+    }
+
+    @Override
     public void resume(QueueRecord kept) {
         goOnAt(kept.state());
         keep(kept);
@@ -98,6 +105,9 @@ public final class PackedVirtqueue implements Virtqueue {
     private void writeRecord() {
         if (record != 0) {
             QueueRecord.write(record, used, used, signalledUsed, fault);
+        }
+        if (inflight != 0) {
+            InflightQueue.writePacked(inflight, shown);
         }
     }
 
@@ -264,9 +274,12 @@ public final class PackedVirtqueue implements Virtqueue {
         if (to != null) {
             logBuffers(to);
         }
+        int second = count == 1 ? PackedRecovery.NO_SECOND : shadowSlots[1];
         if (record != 0) {
-            int second = count == 1 ? QueueRecord.NO_SECOND : shadowSlots[1];
             QueueRecord.writeJournal(record, shown, used, second, shadow[0]);
+        }
+        if (inflight != 0) {
+            InflightQueue.writeShowing(inflight, shown, used, second, shadow[0]);
         }
         long rest = ring + 8;
         for (int i = 1; i < count; i++) {

@@ -29,9 +29,6 @@ public final class QueueRecord {
     /** Length of a record, and its alignment: a cache line, so that two owners do not share one. */
     public static final int BYTES = 64;
 
-    /** One used descriptor is all. */
-    static final int NO_SECOND = -1;
-
     private static final int POSITION_OFFSET = 0;
     private static final int JOURNAL_OFFSET = 8;
     private static final int FIRST_OFFSET = 16;
@@ -120,12 +117,14 @@ public final class QueueRecord {
     /**
      * Says what is about to be shown, before the first store to the ring.
      *
-     * @param second slot of the second used descriptor, or {@link #NO_SECOND}
+     * @param second slot of the second used descriptor, or {@link PackedRecovery#NO_SECOND}
      */
     static void writeJournal(long address, int from, int to, int second, long first) {
-        long kind = second == NO_SECOND ? FIRST_IS_ALL : SEVERAL | (long) second << (SECOND_SHIFT - KIND_SHIFT);
+        long kind = second == PackedRecovery.NO_SECOND ? FIRST_IS_ALL
+            : SEVERAL | (long) second << (SECOND_SHIFT - KIND_SHIFT);
         RawMemory.putLong(address + FIRST_OFFSET, first);
         RawMemory.putLongRelease(address + JOURNAL_OFFSET, from | (long) to << TO_SHIFT | kind << KIND_SHIFT);
+        RawMemory.storeStoreFence();
     }
 
     /** Whether the owner at this position was showing what it had used, or had just shown it. */
@@ -139,18 +138,14 @@ public final class QueueRecord {
         return (int) (journal() >>> TO_SHIFT) & INDEX_MASK;
     }
 
-    /** Whether one used descriptor is all that was being shown. */
-    boolean firstIsAll() {
-        return kind(journal()) == FIRST_IS_ALL;
-    }
-
     private static long kind(long journal) {
         return journal >>> KIND_SHIFT & KIND_MASK;
     }
 
-    /** Slot of the second used descriptor that was being shown; not checked. */
+    /** Slot of the second used descriptor that was being shown, not checked, or {@link PackedRecovery#NO_SECOND}. */
     int secondSlot() {
-        return (int) (journal() >>> SECOND_SHIFT) & INDEX_MASK;
+        long journal = journal();
+        return kind(journal) == FIRST_IS_ALL ? PackedRecovery.NO_SECOND : (int) (journal >>> SECOND_SHIFT) & INDEX_MASK;
     }
 
     private long journal() {

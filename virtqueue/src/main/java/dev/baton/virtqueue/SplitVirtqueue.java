@@ -51,6 +51,8 @@ public final class SplitVirtqueue implements Virtqueue {
     private @Nullable VirtqueueFault fault;
     /** Address of the record that this queue keeps, 0 without. */
     private long record;
+    /** Address of the queue region of the inflight region that this queue keeps, 0 without. */
+    private long inflight;
     private @Nullable DirtyLog log;
     /** Guest address of the used ring; -1 when it lies in no region. */
     private long usedRingGuest;
@@ -85,6 +87,11 @@ public final class SplitVirtqueue implements Virtqueue {
     }
 
     @Override
+    public void inflight(@Nullable InflightQueue region) {
+        inflight = region == null ? 0 : region.address();
+    }
+
+    @Override
     public void resume(QueueRecord kept) {
         goOnAt(kept.state());
         keep(kept);
@@ -106,6 +113,9 @@ public final class SplitVirtqueue implements Virtqueue {
     private void writeRecord() {
         if (record != 0) {
             QueueRecord.write(record, lastAvailIdx, usedIdx, signalledUsed, fault);
+        }
+        if (inflight != 0) {
+            InflightQueue.writeSplit(inflight, shownIdx);
         }
     }
 

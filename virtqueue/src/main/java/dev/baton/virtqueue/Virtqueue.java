@@ -137,6 +137,14 @@ public sealed interface Virtqueue permits SplitVirtqueue, PackedVirtqueue {
      */
     void log(@Nullable DirtyLog log);
 
+    /**
+     * Leaves where it stands with the front end too, from the next {@link #keep} or {@link #publish} on; at a quiescent
+     * point.
+     *
+     * @param region its queue region; null: nowhere
+     */
+    void inflight(@Nullable InflightQueue region);
+
     /** Keeps its state in the record from now on: one store for each {@link #publish} that showed something. */
     void keep(QueueRecord kept);
 

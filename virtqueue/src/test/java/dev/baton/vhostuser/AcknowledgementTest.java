@@ -60,7 +60,7 @@ class AcknowledgementTest {
             link.acknowledged = true;
             Fd file = link.memory.file();
             assertThat(link.tell(Request.SET_BACKEND_REQ_FD, Body.EMPTY, file)).isNotZero();
-            assertThat(link.tell(Request.SET_DEVICE_STATE_FD, Body.u64(0), file)).isNotZero();
+            assertThat(link.tell(Request.GET_CONFIG, Body.u64(0), file)).isNotZero();
             assertThat(link.tell(Request.NET_SET_MTU, Body.u64(67))).isNotZero();
             assertThat(link.tell(Request.NET_SET_MTU, Body.u64(65536))).isNotZero();
             assertThat(link.tell(Request.NET_SET_MTU, Body.u64(9001))).as("by the device").isNotZero();

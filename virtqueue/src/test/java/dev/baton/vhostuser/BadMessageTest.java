@@ -10,7 +10,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class BadMessageTest {
-    private static final int SERVED = 26;
+    private static final int SERVED = 30;
 
     /** Sends these bytes to a session with two running rings: it must end, with this kind, and leave nothing open. */
     private static void assertEnds(ErrorKind kind, byte[] message, int descriptors) throws ProtocolException {
@@ -74,8 +74,8 @@ class BadMessageTest {
             }
         }
         assertThat(seen).containsExactlyInAnyOrder(Request.SET_MEM_TABLE, Request.ADD_MEM_REG,
-            Request.SET_LOG_BASE, Request.SET_LOG_FD, Request.SET_VRING_KICK, Request.SET_VRING_CALL,
-            Request.SET_VRING_ERR);
+            Request.SET_INFLIGHT_FD, Request.SET_DEVICE_STATE_FD, Request.SET_LOG_BASE, Request.SET_LOG_FD,
+            Request.SET_VRING_KICK, Request.SET_VRING_CALL, Request.SET_VRING_ERR);
         for (int request = 12; request <= 14; request++) {
             byte[] noDescriptor = FrontEndChannel.encode(request, false, Body.u64(1L << 8));
             assertEnds(ErrorKind.DESCRIPTOR_COUNT, noDescriptor, 1);
@@ -128,8 +128,8 @@ class BadMessageTest {
             }
         }
         try (Link link = Link.running()) {
-            assertThatThrownBy(() -> link.tell(Request.SET_DEVICE_STATE_FD, Body.u64(0), link.memory.file()))
-                .hasMessage("unknown-request: SET_DEVICE_STATE_FD is not served");
+            assertThatThrownBy(() -> link.tell(Request.GET_SHARED_OBJECT, Body.u64(0), link.memory.file()))
+                .hasMessage("unknown-request: GET_SHARED_OBJECT is not served");
         }
     }
 

@@ -42,6 +42,11 @@ final class Body {
         return u64(region.guestAddress(), region.sizeBytes(), region.userAddress(), region.fileOffset());
     }
 
+    /** As QEMU and DPDK pad it. */
+    static byte[] inflight(long bytes, long offset, int queues, int queueSize) {
+        return join(u64(bytes, offset), u32(queues | queueSize << 16, 0));
+    }
+
     static byte[] slot(SharedMemory memory) {
         return join(u64(0), region(memory));
     }

@@ -127,6 +127,7 @@ final class EchoDevice implements BackendDevice {
     @Override
     public void startRing(int index, Ring ring) {
         Virtqueue queue = Virtqueue.of(ring.layout(), ring.memory(), ring.features(), ring.state());
+        queue.inflight(ring.inflight());
         queue.disableNotifications();
         queues[index] = queue;
         calls[index] = ring.call();

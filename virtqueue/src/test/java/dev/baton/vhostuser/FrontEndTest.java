@@ -134,6 +134,50 @@ class FrontEndTest {
     }
 
     @Test
+    void aStateGoesFromOneBackEndToAnother() throws Exception {
+        Resources before = Resources.now();
+        Fd[] source = UnixSocket.pair(UnixSocket.STREAM);
+        Fd[] destination = UnixSocket.pair(UnixSocket.STREAM);
+        CompletableFuture<Long> first = serve(source[0]);
+        CompletableFuture<Long> second = serve(destination[0]);
+        try (FrontEnd from = new FrontEnd(source[1], PATIENCE); FrontEnd to = new FrontEnd(destination[1], PATIENCE)) {
+            echoFrames(from, from.negotiate(-1L, ProtocolFeatures.IMPLEMENTED), 5);
+            byte[] state = from.saveDeviceState();
+            to.loadDeviceState(state);
+            state[20]++;
+            assertThatThrownBy(() -> to.loadDeviceState(state)).hasMessage("refused: CHECK_DEVICE_STATE");
+            echoFrames(to, to.negotiate(-1L, ProtocolFeatures.IMPLEMENTED), 5);
+            from.ringSize(0, 64);
+        }
+        assertThat(first.get() + second.get()).isEqualTo(10);
+        assertThat(Resources.now()).isEqualTo(before);
+    }
+
+    @Test
+    void aDeviceThatRunsIsNotSaved() throws Exception {
+        Fd[] pair = UnixSocket.pair(UnixSocket.STREAM);
+        CompletableFuture<Long> served = serve(pair[0]);
+        try (FrontEnd frontEnd = new FrontEnd(pair[1], PATIENCE);
+             SharedMemory memory = SharedMemory.create(0x10_0000, 1 << 18);
+             FrontEndRing ring = FrontEndRing.create(0, 64, memory)) {
+            frontEnd.negotiate(-1L, ProtocolFeatures.IMPLEMENTED);
+            frontEnd.setMemoryTable(List.of(memory));
+            InflightState inflight = frontEnd.inflight(4, 64);
+            try (Fd file = inflight.file()) {
+                frontEnd.setInflight(inflight);
+                frontEnd.startRing(ring);
+                assertThatThrownBy(() -> frontEnd.setInflight(inflight)).hasMessageContaining("SET_INFLIGHT_FD");
+                assertThatThrownBy(frontEnd::saveDeviceState).hasMessage("refused: SET_DEVICE_STATE_FD");
+                frontEnd.stopRing(0);
+                frontEnd.setInflight(inflight);
+                assertThat(frontEnd.saveDeviceState()).hasSize(DeviceState.BYTES);
+                assertThat(file.isOpen()).isTrue();
+            }
+        }
+        served.get();
+    }
+
+    @Test
     void backEndThatIsNotThereOrNeverAnswersIsAnErrorInTime() throws Exception {
         Path path = folder.resolve("nobody.sock");
         Duration soon = Duration.ofMillis(20);

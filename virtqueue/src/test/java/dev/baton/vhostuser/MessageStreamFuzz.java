@@ -141,7 +141,8 @@ public final class MessageStreamFuzz {
             case WORK -> work();
             default -> {
                 Request request = Request.of(kind & 0x3F);
-                mayMap |= request == Request.SET_MEM_TABLE || request == Request.ADD_MEM_REG;
+                mayMap |= request == Request.SET_MEM_TABLE || request == Request.ADD_MEM_REG
+                    || request == Request.SET_INFLIGHT_FD;
                 return send(kind, FrontEndChannel.encode(kind & 0x3F, (kind & 0x40) != 0, body), descriptors);
             }
         }

@@ -25,7 +25,8 @@ class RequestTest {
     @Test
     void protocolFeaturesAreDescribedByName() {
         assertThat(ProtocolFeatures.describe(ProtocolFeatures.IMPLEMENTED))
-            .isEqualTo("MQ,LOG_SHMFD,RARP,REPLY_ACK,NET_MTU,RESET_DEVICE,CONFIGURE_MEM_SLOTS,STATUS");
+            .isEqualTo("MQ,LOG_SHMFD,RARP,REPLY_ACK,NET_MTU,INFLIGHT_SHMFD,RESET_DEVICE,CONFIGURE_MEM_SLOTS,"
+                + "STATUS,DEVICE_STATE");
         assertThat(ProtocolFeatures.describe(1L << 40)).isEqualTo("bit-40");
         assertThat(ProtocolFeatures.describe(0)).isEqualTo("none");
     }

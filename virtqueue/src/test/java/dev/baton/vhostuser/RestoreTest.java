@@ -108,6 +108,10 @@ class RestoreTest {
             if (sample.request() == Request.REM_MEM_REG) {
                 link.tell(Request.ADD_MEM_REG, sample.body(), spare.file());
             }
+            if (sample.request() == Request.SET_INFLIGHT_FD) {
+                link.stopRing(0);
+                link.stopRing(1);
+            }
             link.channel.send(Arrays.copyOf(message, prefix == 0 ? message.length : prefix), sample.descriptors());
             link.device.events.clear();
             assertThat(link.pump()).isTrue();

@@ -47,6 +47,12 @@ final class Sample {
         all.add(new Sample(Request.GET_VRING_BASE, Body.u32(2, 0)));
         all.add(new Sample(Request.RESET_OWNER, Body.EMPTY));
         all.add(new Sample(Request.RESET_DEVICE, Body.EMPTY));
+        // These are for a device whose rings are stopped.
+        all.add(new Sample(Request.GET_INFLIGHT_FD, Body.inflight(0, 0, 4, Link.RING_SIZE)));
+        all.add(new Sample(Request.SET_INFLIGHT_FD, Body.inflight(4096, 0, 1, Link.RING_SIZE), spare.file()));
+        all.add(new Sample(Request.SET_DEVICE_STATE_FD, Body.u32(DeviceState.SAVE, DeviceState.STOPPED),
+            ring.call().fd()));
+        all.add(new Sample(Request.CHECK_DEVICE_STATE, Body.EMPTY));
         return all;
     }
 

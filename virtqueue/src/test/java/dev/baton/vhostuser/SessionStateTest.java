@@ -10,7 +10,8 @@ import org.junit.jupiter.api.Test;
 
 class SessionStateTest {
     private static final Set<Request> GETTERS = EnumSet.of(Request.GET_FEATURES, Request.GET_PROTOCOL_FEATURES,
-        Request.GET_QUEUE_NUM, Request.GET_MAX_MEM_SLOTS, Request.GET_STATUS);
+        Request.GET_QUEUE_NUM, Request.GET_MAX_MEM_SLOTS, Request.GET_STATUS, Request.GET_INFLIGHT_FD,
+        Request.SET_DEVICE_STATE_FD, Request.CHECK_DEVICE_STATE);
 
     @Test
     void tellsWhatTheFrontEndHasSaid() throws ProtocolException {

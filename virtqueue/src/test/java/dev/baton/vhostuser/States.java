@@ -16,20 +16,21 @@ final class States {
     static SessionState duplicate(SessionState state) {
         return new SessionState(state.features(), state.protocolFeatures(), state.status(),
             state.regions().stream().map(region -> withFile(region, region.file().duplicate())).toList(),
-            duplicate(state.log()),
+            duplicate(state.log()), duplicate(state.inflight()),
             state.rings().stream().map(ring -> withEventFds(ring, duplicate(ring.kick()), duplicate(ring.call()),
                 duplicate(ring.err()))).toList(),
             state.partialMessage(), state.partialDescriptors().stream().map(Fd::duplicate).toList());
     }
 
     static SessionState withNumbers(SessionState state, long features, long protocolFeatures, int status) {
-        return new SessionState(features, protocolFeatures, status, state.regions(), state.log(), state.rings(),
+        return new SessionState(features, protocolFeatures, status, state.regions(), state.log(),
+            state.inflight(), state.rings(),
             state.partialMessage(), state.partialDescriptors());
     }
 
     static SessionState withPartial(SessionState state, byte[] bytes, Fd... descriptors) {
         return new SessionState(state.features(), state.protocolFeatures(), state.status(), state.regions(),
-            state.log(), state.rings(), bytes, List.of(descriptors));
+            state.log(), state.inflight(), state.rings(), bytes, List.of(descriptors));
     }
 
     static SessionState withRing(SessionState state, int index, UnaryOperator<RingState> change) {
@@ -40,13 +41,13 @@ final class States {
 
     static SessionState withRings(SessionState state, List<RingState> rings) {
         return new SessionState(state.features(), state.protocolFeatures(), state.status(), state.regions(),
-            state.log(), rings,
+            state.log(), state.inflight(), rings,
             state.partialMessage(), state.partialDescriptors());
     }
 
     static SessionState withRegions(SessionState state, List<RegionState> regions) {
         return new SessionState(state.features(), state.protocolFeatures(), state.status(), regions, state.log(),
-            state.rings(),
+            state.inflight(), state.rings(),
             state.partialMessage(), state.partialDescriptors());
     }
 
@@ -89,6 +90,16 @@ final class States {
 
     private static @Nullable LogState duplicate(@Nullable LogState log) {
         return log == null ? null : new LogState(log.sizeBytes(), log.fileOffset(), log.file().duplicate());
+    }
+
+    private static @Nullable InflightState duplicate(@Nullable InflightState region) {
+        return region == null ? null : new InflightState(region.sizeBytes(), region.fileOffset(), region.queues(),
+            region.queueSize(), region.file().duplicate());
+    }
+
+    static SessionState withInflight(SessionState state, InflightState region) {
+        return new SessionState(state.features(), state.protocolFeatures(), state.status(), state.regions(),
+            state.log(), region, state.rings(), state.partialMessage(), state.partialDescriptors());
     }
 
     private static @Nullable Fd duplicate(@Nullable Fd fd) {
