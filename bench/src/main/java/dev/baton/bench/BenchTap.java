@@ -6,6 +6,7 @@ import dev.baton.ffi.NetDevice;
 import dev.baton.ffi.NetworkNamespace;
 import dev.baton.ffi.RawMemory;
 import dev.baton.tap.StagingBuffers;
+import dev.baton.tap.TapBurst;
 import dev.baton.tap.TapConfig;
 import dev.baton.tap.TapDevice;
 import dev.baton.tap.TapQueue;
@@ -48,6 +49,7 @@ public class BenchTap {
     private Fd namespace;
     private TapDevice device;
     private StagingBuffers staging;
+    private TapBurst burst;
     private DatagramChannel socket;
     private ByteBuffer datagram;
 
@@ -60,10 +62,14 @@ public class BenchTap {
         queue = device.queue(0);
         socket = NetworkNamespace.call(namespace, this::configure);
         datagram = ByteBuffer.allocateDirect(frameBytes - ETHERNET_IP_UDP);
-        staging = new StagingBuffers(1);
+        queue.useIoUring();
+        burst = new TapBurst(queue);
+        staging = new StagingBuffers(TapBurst.MAX_FRAMES);
         buffer = staging.address(0);
         length = HEADER + frameBytes;
-        RawMemory.putShort(buffer + HEADER + 12, ETHERTYPE);
+        for (int i = 0; i < TapBurst.MAX_FRAMES; i++) {
+            RawMemory.putShort(staging.address(i) + HEADER + 12, ETHERTYPE);
+        }
         oneSegment = new IovecArray(1);
         oneSegment.set(0, buffer, length);
         twoSegments = new IovecArray(2);
@@ -90,6 +96,29 @@ public class BenchTap {
     void fill(int frames) throws IOException {
         for (int i = 0; i < frames; i++) {
             socket.send(datagram.clear(), EVERYBODY);
+        }
+    }
+
+    /** Writes a frame out of each buffer; returns how many. */
+    int writeBurst() {
+        addBuffers(length);
+        int frames = burst.write();
+        moved(burst.result(TapBurst.MAX_FRAMES - 1));
+        return frames;
+    }
+
+    /** Reads a frame into each buffer; returns how many. */
+    int readBurst() {
+        addBuffers(StagingBuffers.BUFFER_BYTES);
+        int frames = burst.read();
+        moved(burst.lengthBytes(TapBurst.MAX_FRAMES - 1));
+        return frames;
+    }
+
+    private void addBuffers(int bytes) {
+        burst.clear();
+        for (int i = 0; i < TapBurst.MAX_FRAMES; i++) {
+            burst.add(staging.address(i), bytes);
         }
     }
 

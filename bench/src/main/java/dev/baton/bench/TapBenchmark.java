@@ -1,5 +1,6 @@
 package dev.baton.bench;
 
+import dev.baton.tap.TapBurst;
 import java.io.IOException;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -17,7 +18,8 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * What one frame costs at a TAP queue, with its virtio-net header: one buffer against a scatter-gather list, and a list
- * in which the header stands apart. Needs root, for the device is in a network namespace of its own.
+ * in which the header stands apart, and a burst in one call of the kernel. Needs root, for the device is in a network
+ * namespace of its own.
  *
  * <p>Written frames have an ethertype that nobody takes, so that the stack drops them as soon as it can. Frames to be
  * read are broadcast by the stack into the TAP's queue before each invocation, by the same thread and outside the
@@ -30,6 +32,8 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 5, time = 1)
 public class TapBenchmark {
     private static final int WAITING = 900;
+    /** Whole ones that {@link #WAITING} frames make. */
+    private static final int BURSTS = WAITING / TapBurst.MAX_FRAMES;
 
     /** Frame and header in one buffer: write(2). */
     @Benchmark
@@ -83,6 +87,24 @@ public class TapBenchmark {
             bytes += tap.moved(tap.queue.readv(tap.twoSegments.address(), 2));
         }
         return bytes;
+    }
+
+    /** A burst of frames, each in one buffer, through io_uring. The result is per frame. */
+    @Benchmark
+    @OperationsPerInvocation(TapBurst.MAX_FRAMES)
+    public int writeBurst(BenchTap tap) {
+        return tap.writeBurst();
+    }
+
+    /** Bursts of buffers through io_uring, as many frames as they have room for. The result is per frame. */
+    @Benchmark
+    @OperationsPerInvocation(BURSTS * TapBurst.MAX_FRAMES)
+    public int readBurst(FullQueue full) {
+        int frames = 0;
+        for (int i = 0; i < BURSTS; i++) {
+            frames += full.tap.readBurst();
+        }
+        return frames;
     }
 
     /** A TAP whose queue is full at each invocation: enough frames to make the timer's own cost small. */

@@ -241,6 +241,7 @@ final class Lane {
         if (!apart) {
             epoch = record.epoch();
         }
+        transfers.forEach(Transfer::expect);
     }
 
     /** Says that somebody looks, and looks; true when the lane is this agent's from now on. */

@@ -100,6 +100,16 @@ final class ReceiveWindow {
         return Math.max(0, chains.plainChains() - next);
     }
 
+    /** How many of the next chains, {@code most} at most, are one segment each of at least {@code leastBytes}. */
+    int plainChains(int most, int leastBytes) {
+        int end = Math.min(chains.plainChains(), next + most);
+        int chain = next;
+        while (chain < end && chains.lengthBytes(chain) >= leastBytes) {
+            chain++;
+        }
+        return Math.max(0, chain - next);
+    }
+
     /** Bytes of a plain chain, {@code ahead} after the next. */
     int plainBytes(int ahead) {
         return chains.lengthBytes(next + ahead);

@@ -12,11 +12,13 @@ import org.jspecify.annotations.Nullable;
  * @param netns      its network namespace, null for the process's own
  * @param persistent whether the interface stays when the last owner ends
  * @param coalescing whether frames of one flow may go to the kernel as one
+ * @param ioUring    whether a burst is one call of the kernel where it has io_uring
  */
-record TapOptions(String ifname, @Nullable String netns, boolean persistent, boolean coalescing) {
+record TapOptions(String ifname, @Nullable String netns, boolean persistent, boolean coalescing, boolean ioUring) {
     static TapOptions of(TapPortConfig config) {
         TapConfig tap = config.tap();
-        return new TapOptions(tap.name(), tap.networkNamespace(), tap.persistent(), config.coalescing());
+        return new TapOptions(tap.name(), tap.networkNamespace(), tap.persistent(), config.coalescing(),
+            config.ioUring());
     }
 
     static TapOptions parse(String text) {
@@ -32,12 +34,13 @@ record TapOptions(String ifname, @Nullable String netns, boolean persistent, boo
             throw new DatapathException("options of a TAP port: no ifname");
         }
         return new TapOptions(ifname, values.get("netns"), "on".equals(values.get("persistent")),
-            !"off".equals(values.get("coalesce")));
+            !"off".equals(values.get("coalesce")), !"plain".equals(values.get("io")));
     }
 
     String text() {
         return "ifname=" + ifname + "\npersistent=" + (persistent ? "on" : "off")
             + "\ncoalesce=" + (coalescing ? "on" : "off")
+            + (ioUring ? "" : "\nio=plain")
             + (netns == null ? "" : "\nnetns=" + netns);
     }
 

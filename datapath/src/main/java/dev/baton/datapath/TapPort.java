@@ -8,6 +8,8 @@ import dev.baton.tap.TapException;
 import dev.baton.tap.TapOffloads;
 import dev.baton.tap.TapQueue;
 import dev.baton.virtqueue.VirtioNetHeader;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.nio.ByteBuffer;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +23,8 @@ import org.jspecify.annotations.Nullable;
 public final class TapPort extends BackendPort {
     static final String KIND = "tap";
 
+    private static final Logger LOG = System.getLogger(TapPort.class.getPackageName());
+
     /** An Ethernet frame of least length, without checksum. */
     private static final int ARP_FRAME = 60;
     private static final int ETHERTYPE_RARP = 0x8035;
@@ -33,6 +37,7 @@ public final class TapPort extends BackendPort {
         super(name, device.queueCount(), counters, baton);
         this.options = options;
         this.device = device;
+        prepare(device);
     }
 
     private TapPort(String name, int queuePairs, TapOptions options, Counters counters, Baton baton, int firstSlot) {
@@ -45,7 +50,7 @@ public final class TapPort extends BackendPort {
     }
 
     static TapPort adopt(String name, TapDevice device, Counters counters, Baton baton) {
-        return create(name, device, new TapOptions(device.name(), null, false, true), counters, baton);
+        return create(name, device, new TapOptions(device.name(), null, false, true, true), counters, baton);
     }
 
     /** A port of an incoming owner, not set up yet. */
@@ -96,7 +101,9 @@ public final class TapPort extends BackendPort {
     @Override
     public void initialise() {
         if (device == null) {
-            device = openDevice(options.config(queuePairs()));
+            TapDevice opened = openDevice(options.config(queuePairs()));
+            device = opened;
+            prepare(opened);
         }
     }
 
@@ -112,6 +119,7 @@ public final class TapPort extends BackendPort {
     /** The device that a transfer brought. */
     void restored(TapDevice restored) {
         device = restored;
+        prepare(restored);
     }
 
     @Override
@@ -123,7 +131,7 @@ public final class TapPort extends BackendPort {
     public String describe() {
         return "tap:" + name() + (name().equals(options.ifname()) ? "" : ",ifname=" + options.ifname())
             + ",queues=" + queuePairs() + (options.netns() == null ? "" : ",netns=" + options.netns())
-            + (options.coalescing() ? "" : ",coalesce=off");
+            + (options.coalescing() ? "" : ",coalesce=off") + (options.ioUring() ? "" : ",io=plain");
     }
 
     @Override
@@ -136,7 +144,16 @@ public final class TapPort extends BackendPort {
             attached += device().queue(i).attached() ? 1 : 0;
         }
         return (device().isUp() ? "up, " : "down, ") + attached + " of " + queuePairs()
-            + " queues attached, offloads " + TapOffloads.describe(device().offloads());
+            + " queues attached, offloads " + TapOffloads.describe(device().offloads()) + io();
+    }
+
+    private String io() {
+        for (int i = 0; i < queuePairs(); i++) {
+            if (!device().queue(i).usesIoUring()) {
+                return "";
+            }
+        }
+        return ", io_uring";
     }
 
     @Override
@@ -163,8 +180,29 @@ public final class TapPort extends BackendPort {
     @Override
     void give(int offloads) {
         int tunF = TapOffloads.usable(Offloads.toTun(offloads) & device().probedOffloads());
-        if (tunF != device().offloads()) {
-            unlessDeleted(() -> device().setOffloads(tunF));
+        unlessDeleted(() -> {
+            if (tunF != device().offloads()) {
+                device().setOffloads(tunF);
+            } else {
+                device().learnLongestFrame();
+            }
+        });
+    }
+
+    /**
+     * What there is to do once a device is there, before its frames matter: nothing that another owner of it notices.
+     */
+    private void prepare(TapDevice prepared) {
+        unlessDeleted(prepared::learnLongestFrame);
+        if (!options.ioUring()) {
+            return;
+        }
+        try {
+            for (int pair = 0; pair < queuePairs(); pair++) {
+                prepared.queue(pair).useIoUring();
+            }
+        } catch (TapException e) {
+            LOG.log(Level.INFO, "port {0} goes without io_uring: {1}", name(), e.getMessage());
         }
     }
 

@@ -8,16 +8,17 @@ import dev.baton.tap.TapConfig;
  * @param name       the port's name
  * @param tap        which interface, and how it is opened
  * @param coalescing whether frames in a row of one UDP or TCP flow may go to the kernel as one, to be cut there
+ * @param ioUring    whether many frames go to the kernel and come from it in one call, where it has io_uring
  */
-public record TapPortConfig(String name, TapConfig tap, boolean coalescing) {
+public record TapPortConfig(String name, TapConfig tap, boolean coalescing, boolean ioUring) {
     /** Checks the port's name. */
     public TapPortConfig {
         PortNames.check(name);
     }
 
-    /** A port with coalescing. */
+    /** A port with coalescing, and with io_uring where the kernel has it. */
     public TapPortConfig(String name, TapConfig tap) {
-        this(name, tap, true);
+        this(name, tap, true, true);
     }
 
     /** A port named like its interface, with one queue, brought up. */
@@ -27,7 +28,7 @@ public record TapPortConfig(String name, TapConfig tap, boolean coalescing) {
 
     /** This configuration under another port name. */
     public TapPortConfig withPortName(String newName) {
-        return new TapPortConfig(newName, tap, coalescing);
+        return new TapPortConfig(newName, tap, coalescing, ioUring);
     }
 
     /** This configuration with another number of queues. */
@@ -47,11 +48,16 @@ public record TapPortConfig(String name, TapConfig tap, boolean coalescing) {
 
     /** This configuration with or without coalescing. */
     public TapPortConfig withCoalescing(boolean wanted) {
-        return new TapPortConfig(name, tap, wanted);
+        return new TapPortConfig(name, tap, wanted, ioUring);
+    }
+
+    /** This configuration with io_uring where the kernel has it, or with a call of the kernel for each frame. */
+    public TapPortConfig withIoUring(boolean wanted) {
+        return new TapPortConfig(name, tap, coalescing, wanted);
     }
 
     private TapPortConfig with(TapConfig.Builder changed) {
-        return new TapPortConfig(name, checked(changed), coalescing);
+        return new TapPortConfig(name, checked(changed), coalescing, ioUring);
     }
 
     private TapConfig.Builder builder() {

@@ -2,6 +2,7 @@ package dev.baton.datapath;
 
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.IovecArray;
+import dev.baton.tap.TapBurst;
 import dev.baton.tap.TapDevice;
 import dev.baton.tap.TapQueue;
 import dev.baton.virtqueue.ChainBurst;
@@ -27,6 +28,10 @@ import java.util.List;
  *   [   ... | head of frame ] [ rest of frame ]       gathered: one piece, "pending"
  * </pre>
  *
+ * <p>Where no frame can be longer than the next chain, there is nothing to bet on: it is read into the chain alone.
+ * That is so while the TAP gives no frames that are to be segmented, and its MTU is what it was when the offloads were
+ * set. Such frames are read several at a time, see {@link TapBurst}: as many as the last burst had.
+ *
  * <p>A frame that fits no buffers now waits as the one pending frame until the driver offers more; only when the
  * driver has nothing left to offer is it dropped as too long. The spill lies in the baton, so that a pending frame
  * changes its owner with everything else.
@@ -41,11 +46,16 @@ final class TapToVirtqueue implements Transfer {
     private final ReceiveWindow window;
     private final StagingSlot slot;
     private final long spill;
+    private final TapBurst incoming;
     private long pendingAddress;
     private long pendingBytes;
     private int largeFrames;
     private boolean starved;
 
+    /** Frames of the last burst: so many are likely to wait. A read that finds nothing costs half a frame. */
+    private int expected;
+    private int read;
+    private long readBytes;
     private int delivered;
     private long deliveredBytes;
 
@@ -56,6 +66,7 @@ final class TapToVirtqueue implements Transfer {
         this.slot = slot;
         this.spill = slot.spill();
         this.window = target.window();
+        this.incoming = new TapBurst(source);
     }
 
     @Override
@@ -79,20 +90,62 @@ final class TapToVirtqueue implements Transfer {
     }
 
     private int readBurst(Virtqueue queue) {
-        int frames = 0;
-        long bytes = 0;
-        while (frames < BURST && pendingBytes == 0) {
-            long length = readFrame(queue);
-            if (length <= 0) {
-                break;
-            }
-            frames++;
-            bytes += length - VirtioNetHeader.LENGTH;
+        read = 0;
+        readBytes = 0;
+        boolean more = true;
+        while (more && read < BURST && pendingBytes == 0) {
+            int wanted = Math.min(Math.max(expected - read, read), BURST - read);
+            boolean together = wanted >= TapBurst.WORTH_IT && gather(queue, wanted);
+            more = together ? readGathered(queue) : readFrame(queue) > 0;
         }
+        expected = read;
+        if (read > 0) {
+            sourceCounters.received(read, readBytes);
+        }
+        return read;
+    }
+
+    /** Gathers buffers for so many frames; false when they have to be read one by one. */
+    private boolean gather(Virtqueue queue, int wanted) {
+        if (target.legacy() != null || largeFrames > 0 || !window.offer(queue, 1)) {
+            return false;
+        }
+        int buffers = window.plainChains(wanted, source.longestFrame() + 1);
+        incoming.clear();
+        for (int i = 0; i < buffers; i++) {
+            incoming.add(window.plainAddress(i), window.plainBytes(i));
+        }
+        return buffers >= TapBurst.WORTH_IT;
+    }
+
+    /** Reads into the buffers that were gathered; returns whether all of them have a frame now. */
+    private boolean readGathered(Virtqueue queue) {
+        int found = incoming.read();
+        for (int i = 0; i < found; i++) {
+            arrivedAlone(queue, incoming.lengthBytes(i));
+        }
+        cutOff(incoming.cutOff());
+        return found == incoming.count();
+    }
+
+    private void countRead(long length) {
+        read++;
+        readBytes += length - VirtioNetHeader.LENGTH;
+    }
+
+    private void arrivedAlone(Virtqueue queue, long length) {
+        countRead(length);
+        window.use(queue, length);
+        deliveredOne(length);
+    }
+
+    /** Frames that were longer than any should have been: from now on there is room for them. */
+    private void cutOff(int frames) {
         if (frames > 0) {
-            sourceCounters.received(frames, bytes);
+            source.forgetLongestFrame();
+            read += frames;
+            target.counters().txDrop(DropReason.TOO_LONG, frames);
         }
-        return frames;
     }
 
     /** Reads one frame into the guest's buffers; returns its length with header, or not more than 0 without one. */
@@ -101,17 +154,32 @@ final class TapToVirtqueue implements Transfer {
         if (legacy != null) {
             return readLegacyFrame(queue, legacy);
         }
-        boolean mergeable = target.mergeable();
-        long wanted = mergeable && largeFrames > 0 ? TapDevice.MAX_FRAME_BYTES : 1;
+        long wanted = target.mergeable() && largeFrames > 0 ? TapDevice.MAX_FRAME_BYTES : 1;
         if (!window.offer(queue, wanted)) {
             starved = true;
             return 0;
         }
+        return window.plainChains(1, source.longestFrame() + 1) == 1 ? readAlone(queue) : readScattered(queue, wanted);
+    }
+
+    /** Reads a frame into the next chain, which is longer than any frame. */
+    private long readAlone(Virtqueue queue) {
+        long length = source.read(window.plainAddress(0), window.plainBytes(0));
+        if (length >= window.plainBytes(0)) {
+            cutOff(1);
+        } else if (length > 0) {
+            arrivedAlone(queue, length);
+        }
+        return length;
+    }
+
+    /** Reads a frame into as many chains as it may need, and the spill. */
+    private long readScattered(Virtqueue queue, long wanted) {
         IovecArray segments = window.segments();
         int first = window.segment();
         // One entry less than the kernel takes, for the spill; a readv of more would fail again and again.
         int count = Math.min(TapQueue.MAX_SEGMENTS - 1,
-            mergeable ? window.segmentsFor(wanted) : window.chainSegments());
+            target.mergeable() ? window.segmentsFor(wanted) : window.chainSegments());
         // The entry behind the offered ones belongs to the next chain: lend it to the spill for the length of a call.
         int spare = first + count;
         long base = segments.base(spare);
@@ -120,6 +188,7 @@ final class TapToVirtqueue implements Transfer {
         long result = source.readv(segments.address(first), count + 1);
         segments.set(spare, base, length);
         if (result > 0) {
+            countRead(result);
             arrived(queue, result, first, count);
         }
         return result;
@@ -140,6 +209,7 @@ final class TapToVirtqueue implements Transfer {
         if (result <= 0) {
             return result;
         }
+        countRead(result);
         long length = result - LegacyFrames.MISSING_BYTES;
         if (length <= bytes(segments, first, count)) {
             legacy.received(segments, first);
@@ -201,6 +271,11 @@ final class TapToVirtqueue implements Transfer {
     private void pend(long bytes) {
         pendingBytes = bytes;
         slot.pending(pendingAddress, bytes);
+    }
+
+    @Override
+    public void expect() {
+        source.greetIoUring();
     }
 
     @Override

@@ -34,6 +34,10 @@ sealed interface Transfer permits VirtqueueToVirtqueue, VirtqueueToTap, Virtqueu
      */
     int doBurst(ChainBurst scratch);
 
+    /** Its agent will be another one soon, whose thread calls this: what is dear the first time, is done now. */
+    default void expect() {
+    }
+
     /** Its queues have a new owner: takes up what the old one left in the baton. */
     default void resume() {
     }

@@ -2,16 +2,19 @@ package dev.baton.datapath;
 
 import dev.baton.coalesce.Coalescer;
 import dev.baton.ffi.RawMemory;
+import dev.baton.tap.TapBurst;
 import dev.baton.tap.TapQueue;
 import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.Virtqueue;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Guest to TAP without a copy of ours: the kernel reads each frame, header included, straight from guest memory. Frames
  * that one can stand for go as one, see {@link Coalescer}. Of a guest with headers of 10 bytes the kernel reads the
  * header from {@link LegacyFrames}, and each frame goes alone.
+ *
+ * <p>Frames that go alone are given to the queue as one {@link TapBurst}, in order with those that were joined. All of
+ * them are where they are going to be before the guest sees the first of them used.
  */
 final class VirtqueueToTap implements Transfer {
     /** A small frame with its header; of a large one the processor fetches the rest by itself. */
@@ -24,11 +27,22 @@ final class VirtqueueToTap implements Transfer {
     private final TapQueue target;
     private final QueueCounters targetCounters;
     private final Coalescer coalescer;
+    private final TapBurst outgoing;
     /** Frames of the next burst at most. */
     private int wanted = BURST;
     private boolean blocked;
     @SuppressWarnings("UnusedVariable") // without it the JIT would leave touch() out
     private int touched;
+
+    // Of the burst that is being forwarded: what was taken from the guest, in frames and bytes, what was written of
+    // that, and with how many calls; before the frame {@code alone} nothing is joined.
+    private int taken;
+    private long takenBytes;
+    private int written;
+    private long writtenBytes;
+    private int coalesced;
+    private int calls;
+    private int alone;
 
     VirtqueueToTap(VirtqueueEnd source, TapQueue target, QueueCounters targetCounters,
                    Coalescer coalescer) {
@@ -36,6 +50,7 @@ final class VirtqueueToTap implements Transfer {
         this.target = target;
         this.targetCounters = targetCounters;
         this.coalescer = coalescer;
+        this.outgoing = new TapBurst(target);
     }
 
     @Override
@@ -53,47 +68,124 @@ final class VirtqueueToTap implements Transfer {
     }
 
     private int forward(Virtqueue queue, ChainBurst burst, int count) {
-        LegacyFrames legacy = source.legacy();
-        int taken = 0;
-        int written = 0;
-        int alone = legacy == null ? 0 : count;
-        int coalesced = 0;
-        int calls = 0;
-        long takenBytes = 0;
-        long writtenBytes = 0;
+        taken = 0;
+        takenBytes = 0;
+        written = 0;
+        writtenBytes = 0;
+        coalesced = 0;
+        calls = 0;
+        alone = 0;
         blocked = false;
         touched = touch(burst, count);
-        while (taken < count && calls < BURST) {
-            int run = taken < alone ? 1 : coalescer.join(burst, taken);
-            long result = run > 1 ? target.writev(coalescer.list(), coalescer.segments()) : write(burst, taken, legacy);
-            calls++;
-            if (TapDrops.later(result)) {
-                blocked = true;
-                break;
-            }
-            if (result <= 0 && run > 1) {
-                // What the kernel has against the whole it may not have against the parts.
-                alone = taken + run;
-                continue;
-            }
-            long bytes = use(queue, burst, taken, run);
-            takenBytes += bytes;
-            taken += run;
-            if (result > 0) {
-                written += run;
-                writtenBytes += bytes;
-                coalesced += run > 1 ? run : 0;
+        LegacyFrames legacy = source.legacy();
+        while (taken < count && calls < BURST && !blocked) {
+            if (legacy != null) {
+                writeLegacy(queue, burst, legacy);
             } else {
-                targetCounters.txDrop(TapDrops.reason(result), 1);
+                int run = gather(burst, count);
+                if (outgoing.count() > 0) {
+                    writeGathered(queue, burst);
+                }
+                if (run > 1 && calls < BURST && !blocked) {
+                    writeRun(queue, burst, run);
+                }
             }
         }
         wanted = calls * WORTH_IT <= taken ? MAX_BURST : BURST;
-        count(taken, takenBytes, written, writtenBytes, coalesced);
+        count();
         source.publish(queue);
         return taken;
     }
 
-    private void count(int taken, long takenBytes, int written, long writtenBytes, int coalesced) {
+    /**
+     * Gathers frames that go alone, up to a run that can go as one.
+     *
+     * @return how many frames the run has, which the coalescer has ready; 1: there is none
+     */
+    private int gather(ChainBurst burst, int count) {
+        outgoing.clear();
+        int end = Math.min(count, taken + BURST - calls);
+        for (int chain = taken; chain < end; chain++) {
+            int run = chain < alone ? 1 : coalescer.join(burst, chain);
+            if (run > 1) {
+                return run;
+            }
+            add(burst, chain);
+        }
+        return 1;
+    }
+
+    /** Most frames are one segment, which is cheaper to give without a list. */
+    private void add(ChainBurst burst, int chain) {
+        int segment = burst.firstSegment(chain);
+        int segments = burst.segmentCount(chain);
+        if (segments == 1) {
+            outgoing.add(burst.segmentBase(segment), burst.segmentLength(segment));
+        } else {
+            outgoing.addList(burst.segments().address(segment), segments);
+        }
+    }
+
+    private void writeGathered(Virtqueue queue, ChainBurst burst) {
+        int settled = outgoing.write();
+        blocked = settled < outgoing.count();
+        calls += settled;
+        int first = taken;
+        for (int i = 0; i < settled; i++) {
+            account(outgoing.result(i), 1, burst.lengthBytes(first + i) - source.headerBytes());
+        }
+        queue.use(burst, first, settled);
+    }
+
+    private void writeRun(Virtqueue queue, ChainBurst burst, int run) {
+        long result = target.writev(coalescer.list(), coalescer.segments());
+        calls++;
+        if (TapDrops.later(result)) {
+            blocked = true;
+        } else if (result <= 0) {
+            // What the kernel has against the whole it may not have against the parts.
+            alone = taken + run;
+        } else {
+            coalesced += run;
+            use(queue, burst, result, run);
+        }
+    }
+
+    private void writeLegacy(Virtqueue queue, ChainBurst burst, LegacyFrames legacy) {
+        legacy.send(burst.segments(), burst.firstSegment(taken), burst.segmentCount(taken));
+        long result = target.writev(legacy.list().address(), legacy.segments());
+        calls++;
+        if (TapDrops.later(result)) {
+            blocked = true;
+        } else {
+            use(queue, burst, result, 1);
+        }
+    }
+
+    /** Gives the guest back frames that went with one call. */
+    private void use(Virtqueue queue, ChainBurst burst, long result, int frames) {
+        int first = taken;
+        long bytes = -(long) frames * source.headerBytes();
+        for (int chain = first; chain < first + frames; chain++) {
+            bytes += burst.lengthBytes(chain);
+        }
+        account(result, frames, bytes);
+        queue.use(burst, first, frames);
+    }
+
+    /** Notes what became of frames; their bytes are those without the virtio-net headers. */
+    private void account(long result, int frames, long bytes) {
+        taken += frames;
+        takenBytes += bytes;
+        if (result > 0) {
+            written += frames;
+            writtenBytes += bytes;
+        } else {
+            targetCounters.txDrop(TapDrops.reason(result), frames);
+        }
+    }
+
+    private void count() {
         if (taken > 0) {
             source.counters().received(taken, takenBytes);
         }
@@ -103,16 +195,6 @@ final class VirtqueueToTap implements Transfer {
         if (coalesced > 0) {
             targetCounters.coalesced(coalesced);
         }
-    }
-
-    /** Gives the guest back what has been written; returns its bytes, without the virtio-net headers. */
-    private long use(Virtqueue queue, ChainBurst burst, int from, int frames) {
-        long bytes = -(long) frames * source.headerBytes();
-        for (int chain = from; chain < from + frames; chain++) {
-            bytes += burst.lengthBytes(chain);
-        }
-        queue.use(burst, from, frames);
-        return bytes;
     }
 
     /**
@@ -130,16 +212,9 @@ final class VirtqueueToTap implements Transfer {
         return sum;
     }
 
-    /** Most frames are one segment, which is cheaper to give without a list. */
-    private long write(ChainBurst burst, int chain, @Nullable LegacyFrames legacy) {
-        int segment = burst.firstSegment(chain);
-        int count = burst.segmentCount(chain);
-        if (legacy != null) {
-            legacy.send(burst.segments(), segment, count);
-            return target.writev(legacy.list().address(), legacy.segments());
-        }
-        return count == 1 ? target.write(burst.segmentBase(segment), burst.segmentLength(segment))
-            : target.writev(burst.segments().address(segment), count);
+    @Override
+    public void expect() {
+        target.greetIoUring();
     }
 
     @Override

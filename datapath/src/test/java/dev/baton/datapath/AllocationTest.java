@@ -46,14 +46,18 @@ class AllocationTest {
         }
     }
 
-    /** Guest to guest, guest to TAP with coalescing, guest to nothing and back; the TAP is polled all the time. */
+    /** Guest to guest, guest to TAP with coalescing and without, guest to nothing and back; the TAP is polled. */
     private static void forward(Datapath datapath, MemoryPort toMemory, MemoryPort toTap, MemoryPort toNull) {
         MemoryPort b = (MemoryPort) java.util.Objects.requireNonNull(datapath.port("b"));
         SequencedFrames frames = new SequencedFrames();
         byte[] datagram = new FlowPacket().frame();
+        byte[] odd = new byte[60];
         while (frames.received() < FRAMES) {
             frames.send(toMemory.driver(0), 60);
-            toTap.driver(0).send(datagram, 0, datagram.length);
+            for (int i = 0; i < 20; i++) {
+                byte[] frame = i % 10 < 2 ? datagram : odd;
+                toTap.driver(0).send(frame, 0, frame.length);
+            }
             b.driver(0).receive(frames, 64);
             toTap.driver(0).receive((address, length) -> { }, 64);
             toNull.driver(0).send(datagram, 0, datagram.length);

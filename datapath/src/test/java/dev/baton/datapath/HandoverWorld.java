@@ -39,12 +39,17 @@ final class HandoverWorld implements AutoCloseable {
     private volatile long slowest;
 
     HandoverWorld() throws ProtocolException {
+        this(4000, true);
+    }
+
+    /** With frames from the TAP that fit one buffer of the guest each, or do not, and with io_uring or without. */
+    HandoverWorld(int mtu, boolean ioUring) throws ProtocolException {
         VhostUserPort a = owner.add(VhostUserPortConfig.listen("a", TestSockets.path("a")));
         VhostUserPort b = owner.add(VhostUserPortConfig.listen("b", TestSockets.path("b")));
         VhostUserPort c = owner.add(VhostUserPortConfig.listen("c", TestSockets.path("c")));
         VhostUserPort d = owner.add(VhostUserPortConfig.listen("d", TestSockets.path("d")));
-        TapPort tap = owner.add(new TapPortConfig("t0", TapConfig.builder("t0").queues(2).mtu(4000).up(true)
-            .networkNamespace(namespace.path()).build()));
+        TapPort tap = owner.add(new TapPortConfig("t0", TapConfig.builder("t0").queues(2).mtu(mtu).up(true)
+            .networkNamespace(namespace.path()).build()).withIoUring(ioUring));
         LoopbackPort loop = owner.add(LoopbackPortConfig.named("loop"));
         owner.wire(a, b);
         owner.wire(c, tap);

@@ -54,6 +54,22 @@ class AllocationTest {
     }
 
     @Test
+    void burstsThroughIoUring() {
+        try (IoUring ring = IoUring.open(8, zero)) {
+            long address = memory.address();
+            assertQuiet(() -> {
+                for (int i = 0; i < 4; i++) {
+                    ring.read(address, 64);
+                    ring.write(address, 64);
+                }
+                return (long) ring.submit() + ring.result(7);
+            });
+        } catch (SyscallException e) {
+            Machine.needs(false, "io_uring");
+        }
+    }
+
+    @Test
     void failedCalls() {
         int fd = event.fd().value();
         assertQuiet(() -> EventFd.drain(fd) + FileIo.readv(-1, list.address(), 1));

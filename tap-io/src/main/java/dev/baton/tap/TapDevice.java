@@ -65,8 +65,10 @@ import java.util.function.Supplier;
 public final class TapDevice implements AutoCloseable {
     /** Length of the virtio-net header before each frame. */
     public static final int HEADER_BYTES = 12;
+    /** What stands around an IP packet at most: header, Ethernet header with two VLAN tags. */
+    private static final int AROUND_IP = HEADER_BYTES + 14 + 2 * 4;
     /** Largest frame a read gives: header, Ethernet header with two VLAN tags, 65535 bytes of IP. */
-    public static final int MAX_FRAME_BYTES = HEADER_BYTES + 14 + 2 * 4 + 65535;
+    public static final int MAX_FRAME_BYTES = AROUND_IP + 65535;
 
     private final String name;
     private final List<TapQueue> queues;
@@ -179,9 +181,21 @@ public final class TapDevice implements AutoCloseable {
      * @param tunF a set of TUN_F_* flags; see {@link TapOffloads#usable}
      */
     public void setOffloads(int tunF) {
+        queues.forEach(TapQueue::forgetLongestFrame);
         tell("the kernel does not take the offloads " + TapOffloads.describe(tunF),
             () -> TunTap.setOffload(control(), tunF));
         offloads = tunF;
+        learnLongestFrame();
+    }
+
+    /**
+     * Asks how long the frames are that reads give from now on, see {@link TapQueue#longestFrame()}. Anybody may change
+     * that: the MTU, say.
+     */
+    public void learnLongestFrame() {
+        boolean segmented = (offloads & ~TunTap.TUN_F_CSUM) != 0;
+        int bytes = segmented ? MAX_FRAME_BYTES : Math.min(MAX_FRAME_BYTES, AROUND_IP + mtu());
+        queues.forEach(queue -> queue.longestFrame(bytes));
     }
 
     /** Length of the header as the kernel has it: {@value #HEADER_BYTES} unless somebody changed it. */
@@ -232,6 +246,7 @@ public final class TapDevice implements AutoCloseable {
 
     /** Sets the MTU in bytes. */
     public void mtu(int bytes) {
+        queues.forEach(TapQueue::forgetLongestFrame);
         tell("MTU " + bytes + " is not possible", () -> scope.run(device -> NetDevice.mtu(device, bytes)));
     }
 

@@ -3,9 +3,11 @@ package dev.baton.tap;
 import dev.baton.ffi.Errno;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.FileIo;
+import dev.baton.ffi.IoUring;
 import dev.baton.ffi.SyscallException;
 import dev.baton.ffi.TunTap;
 import dev.baton.ffi.UnixSocket;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One queue of a TAP device: a non-blocking descriptor of which each read takes one frame from the kernel and each
@@ -17,7 +19,8 @@ import dev.baton.ffi.UnixSocket;
  *
  * <p>The other end may also be a datagram socket, see {@link #ofSocket}: the hot calls cannot tell.
  *
- * <p>One thread at a time reads, and one writes. Attach, detach and close are control calls, made while nobody does.
+ * <p>One thread at a time reads, and one writes; with a ring ({@link #useIoUring}) it is the same one. Attach, detach,
+ * the ring and close are control calls, made while nobody does.
  */
 public final class TapQueue implements AutoCloseable {
     /** Most iovecs in one call (IOV_MAX); with more it is EINVAL before any frame is touched. */
@@ -31,6 +34,9 @@ public final class TapQueue implements AutoCloseable {
     private final boolean ofKernel;
     private int fdValue;
     private boolean attached;
+    private @Nullable IoUring ring;
+    /** Control calls set it, and the thread that reads. */
+    private volatile int longestFrame = TapDevice.MAX_FRAME_BYTES;
 
     TapQueue(String device, int index, Fd fd, boolean attached) {
         this(device, index, fd, attached, true);
@@ -110,6 +116,78 @@ public final class TapQueue implements AutoCloseable {
         return FileIo.write(fdValue, address, length);
     }
 
+    /**
+     * Makes a {@link TapBurst} of this queue one call of the kernel (io_uring) from now on. The ring is this process's
+     * own: another holder of the queue knows nothing of it, and nothing is in it between two bursts. It is closed with
+     * the queue.
+     *
+     * @throws TapException when the kernel has no io_uring, keeps it from this process, or cannot work like this on
+     *     the device; bursts go on as they were
+     */
+    public void useIoUring() {
+        if (ring != null) {
+            return;
+        }
+        IoUring opened = null;
+        try {
+            opened = IoUring.open(TapBurst.MAX_FRAMES, fd);
+            if (ofKernel) {
+                checkNoWait(opened);
+            }
+            ring = opened;
+        } catch (SyscallException e) {
+            throw new TapException(device, e, "queue " + index + " has a call of the kernel for each frame");
+        } finally {
+            if (opened != null && ring == null) {
+                opened.close();
+            }
+        }
+    }
+
+    /** No frame has no byte: the kernel refuses it, unless it refuses to do anything without waiting. */
+    private static void checkNoWait(IoUring opened) {
+        opened.write(0, 0);
+        int result = opened.submit() == 1 ? opened.result(0) : -Errno.ENOMEM;
+        if (result != -Errno.EINVAL) {
+            throw new SyscallException("write through io_uring without waiting", -result);
+        }
+    }
+
+    /** Whether bursts go through a ring. */
+    public boolean usesIoUring() {
+        return ring != null;
+    }
+
+    @Nullable IoUring ring() {
+        return ring;
+    }
+
+    /** Spares the calling thread's first burst what its first use of the ring costs; others may use it meanwhile. */
+    public void greetIoUring() {
+        IoUring present = ring;
+        if (present != null) {
+            present.greet();
+        }
+    }
+
+    /**
+     * Bytes of the longest frame that a read will give, virtio-net header included, as far as is known:
+     * {@link TapDevice#MAX_FRAME_BYTES} while the kernel may give frames that are to be segmented.
+     */
+    public int longestFrame() {
+        return longestFrame;
+    }
+
+    /** After a frame longer than {@link #longestFrame()}: anything is possible until the device is asked again. */
+    public void forgetLongestFrame() {
+        longestFrame = TapDevice.MAX_FRAME_BYTES;
+    }
+
+    /** Says what is known about the frames to come. */
+    public void longestFrame(int bytes) {
+        longestFrame = bytes;
+    }
+
     /** Whether the kernel steers frames into this queue. */
     public boolean attached() {
         return attached;
@@ -154,6 +232,10 @@ public final class TapQueue implements AutoCloseable {
     /** Closes this descriptor. The queue itself lives on while another process holds a duplicate. Idempotent. */
     @Override
     public void close() {
+        if (ring != null) {
+            ring.close(); // it has the file open as well
+            ring = null;
+        }
         fdValue = CLOSED; // a number that the kernel gives out again must not be read through this queue
         fd.close();
     }

@@ -134,7 +134,8 @@ final class Daemon implements AutoCloseable {
 
     private static TapPortConfig tap(PortSpec.Tap spec) {
         return new TapPortConfig(spec.name(), TapConfig.builder(spec.ifname()).queues(spec.queuePairs())
-                .networkNamespace(spec.netns()).persistent(spec.persistent()).up(true).build(), spec.coalescing());
+                .networkNamespace(spec.netns()).persistent(spec.persistent()).up(true).build(), spec.coalescing(),
+                spec.ioUring());
     }
 
     /** Makes sure that a control socket can be made here: by name, before anything is opened. */

@@ -105,7 +105,7 @@ final class PortParser {
             throw refuse("the key 'netns' is empty");
         }
         return new PortSpec.Tap(name, ifname, queues(MAX_TAP_QUEUES), netns, !choice("persistent", "off", "on"),
-                choice("coalesce", "on", "off"));
+                choice("coalesce", "on", "off"), choice("io", "auto", "plain"));
     }
 
     /** True for the first word, which is the default, false for the second. */

@@ -48,14 +48,15 @@ public sealed interface PortSpec {
      * @param netns      the network namespace, by name or path; null for Baton's own
      * @param persistent whether the interface stays when Baton ends
      * @param coalescing whether frames in a row of one flow may go to the kernel as one
+     * @param ioUring    whether many frames go in one call where the kernel has io_uring
      */
     record Tap(String name, String ifname, int queuePairs, @Nullable String netns, boolean persistent,
-            boolean coalescing) implements PortSpec {
+            boolean coalescing, boolean ioUring) implements PortSpec {
         @Override
         public String describe() {
             return "tap:" + name + ",ifname=" + ifname + ",queues=" + queuePairs
                     + (netns == null ? "" : ",netns=" + netns) + ",persistent=" + onOff(persistent)
-                    + ",coalesce=" + onOff(coalescing);
+                    + ",coalesce=" + onOff(coalescing) + ",io=" + (ioUring ? "auto" : "plain");
         }
     }
 

@@ -8,7 +8,8 @@ public final class Syntax {
 
     /** A TAP port. */
     public static final String TAP =
-            "tap:NAME[,ifname=INTERFACE][,queues=N][,netns=NAME|PATH][,persistent=on|off][,coalesce=on|off]";
+            "tap:NAME[,ifname=INTERFACE][,queues=N][,netns=NAME|PATH][,persistent=on|off][,coalesce=on|off]"
+            + "[,io=auto|plain]";
 
     /** A port that gives every frame back. */
     public static final String LOOPBACK = "loopback:NAME[,queues=N]";

@@ -22,12 +22,13 @@ class RunOptionsTest {
         RunOptions options = cli(
                 "--port vhost-user:vm0,path=/run/vm0.sock,mode=client,queues=2,offloads=off,backend-transfer=off",
                 "--port loopback:mirror,queues=3", "--port null:sink,queues=4,send=1514",
-                "--port tap:uplink,ifname=tap0,queues=2,netns=blue,persistent=on,coalesce=off", "--wire vm0=uplink",
+                "--port tap:uplink,ifname=tap0,queues=2,netns=blue,persistent=on,coalesce=off,io=plain",
+                "--wire vm0=uplink",
                 "--control /run/baton.sock", "--cpus 0,2-3", "--idle busy", "--backend-transfer off", "--profile 0.1");
         assertThat(options).isEqualTo(new RunOptions(
                 List.of(new PortSpec.VhostUser("vm0", Path.of("/run/vm0.sock"), false, 2, false, false),
                         new PortSpec.Loopback("mirror", 3), new PortSpec.Null("sink", 4, 1514),
-                        new PortSpec.Tap("uplink", "tap0", 2, "blue", true, false)),
+                        new PortSpec.Tap("uplink", "tap0", 2, "blue", true, false, false)),
                 List.of(new WireSpec("vm0", "uplink")), Path.of("/run/baton.sock"), List.of(0, 2, 3), true,
                 new TransferOptions(false, true)));
     }
@@ -36,7 +37,8 @@ class RunOptionsTest {
     void defaultsAreSpelledOut() {
         assertThat(cli(VM, TAP, "--wire vm0=tap0").describe()).containsExactly(
                 "port = vhost-user:vm0,path=/run/vm0.sock,mode=server,queues=1,offloads=on",
-                "port = tap:tap0,ifname=tap0,queues=1,persistent=off,coalesce=on", "wire = vm0=tap0", "idle = adaptive",
+                "port = tap:tap0,ifname=tap0,queues=1,persistent=off,coalesce=on,io=auto", "wire = vm0=tap0",
+                "idle = adaptive",
                 "backend-transfer = on");
     }
 
@@ -57,9 +59,9 @@ class RunOptionsTest {
                 "--wire vm0=tap2", "--cpus 1"));
         assertThat(options.describe()).containsExactly(
                 "port = vhost-user:vm0,path=/b,mode=server,queues=1,offloads=on",
-                "port = tap:tap0,ifname=tap0,queues=1,persistent=off,coalesce=on",
-                "port = tap:tap1,ifname=tap1,queues=1,persistent=off,coalesce=on",
-                "port = tap:tap2,ifname=tap2,queues=3,persistent=off,coalesce=on", "wire = vm0=tap2",
+                "port = tap:tap0,ifname=tap0,queues=1,persistent=off,coalesce=on,io=auto",
+                "port = tap:tap1,ifname=tap1,queues=1,persistent=off,coalesce=on,io=auto",
+                "port = tap:tap2,ifname=tap2,queues=3,persistent=off,coalesce=on,io=auto", "wire = vm0=tap2",
                 "cpus = 1", "idle = busy", "backend-transfer = on");
     }
 
@@ -98,6 +100,7 @@ class RunOptionsTest {
         "tap:t0,path=/a                    | unknown key 'path', a port of this kind is tap:NAME",
         "tap:t0,persistent=yes             | 'persistent' is off or on, not 'yes'",
         "tap:t0,coalesce=yes               | 'coalesce' is on or off, not 'yes'",
+        "tap:t0,io=uring                   | 'io' is auto or plain, not 'uring'",
         "tap:t0,netns=                     | the key 'netns' is empty",
         "tap:t0,queues                     | 'queues' is not key=value",
         "tap:t0,                           | '' is not key=value",
