@@ -45,7 +45,7 @@ final class GuestNic implements AutoCloseable {
         this.frontEnd = frontEnd;
         this.shape = shape;
         features = frontEnd.negotiate(shape.features(), ProtocolFeatures.IMPLEMENTED);
-        long bytes = 2 * streams.size() * QueueMemory.bytes(RINGS, shape.maxSegments()) + (1 << 16);
+        long bytes = 2L * streams.size() * QueueMemory.bytes(RINGS, shape.maxSegments()) + (1 << 16);
         memory = SharedMemory.create(GUEST_ADDRESS, bytes + 4095 & -4096);
         for (Stream stream : streams) {
             int pair = senders.size();

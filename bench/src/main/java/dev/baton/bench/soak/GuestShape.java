@@ -2,6 +2,7 @@ package dev.baton.bench.soak;
 
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.RingFormat;
+import java.util.Arrays;
 import java.util.random.RandomGenerator;
 
 /**
@@ -55,7 +56,7 @@ record GuestShape(long features, int[] sizes, int receiveBytes, int maxSegments)
 
     @Override
     public String toString() {
-        return Features.describe(features) + ", sizes " + java.util.Arrays.toString(sizes) + ", buffers of "
+        return Features.describe(features) + ", sizes " + Arrays.toString(sizes) + ", buffers of "
             + receiveBytes + ", up to " + maxSegments + " segments";
     }
 }

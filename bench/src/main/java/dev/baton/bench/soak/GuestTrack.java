@@ -155,7 +155,8 @@ final class GuestTrack extends Track {
     }
 
     private void breach() {
-        GuestNic.Breach breach = GuestNic.Breach.values()[random().nextInt(GuestNic.Breach.values().length)];
+        List<GuestNic.Breach> breaches = List.of(GuestNic.Breach.values());
+        GuestNic.Breach breach = breaches.get(random().nextInt(breaches.size()));
         int pair = random().nextInt(streams.size());
         GuestShape shape = GuestShape.draw(streams.size(), random());
         event(EventKind.HOSTILE, breach + " at pair " + pair + ", then " + shape);

@@ -17,7 +17,7 @@ record Interface(long received, long sent, long notSent) {
 
     static Interface of(String name, List<String> lines) {
         for (String line : lines) {
-            String[] words = line.strip().split("[:\\s]+");
+            String[] words = line.strip().split("[:\\s]+", -1);
             if (words[0].equals(name)) {
                 return new Interface(Long.parseLong(words[1 + RECEIVED]), Long.parseLong(words[1 + SENT]),
                     Long.parseLong(words[1 + NOT_SENT]));

@@ -79,7 +79,7 @@ final class SoakFrame {
     }
 
     private static long seal(int stream, long number, int lengthBytes) {
-        long mixed = (number << 20 ^ (long) stream << 11 ^ lengthBytes) * 0x9E37_79B9_7F4A_7C15L;
+        long mixed = ((number << 20) ^ ((long) stream << 11) ^ lengthBytes) * 0x9E37_79B9_7F4A_7C15L;
         return mixed ^ mixed >>> 29;
     }
 }
