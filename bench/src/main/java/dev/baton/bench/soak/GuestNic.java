@@ -69,7 +69,7 @@ final class GuestNic implements AutoCloseable {
     void start() throws ProtocolException {
         frontEnd.setMemoryTable(List.of(memory));
         for (int index = 0; index < rings(); index++) {
-            renew(index, shape.sizes()[index]);
+            renew(index, shape.sizes().get(index));
         }
         for (int index = 0; index < rings(); index++) {
             frontEnd.enableRing(index, true);

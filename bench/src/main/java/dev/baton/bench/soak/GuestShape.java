@@ -2,7 +2,8 @@ package dev.baton.bench.soak;
 
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.RingFormat;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.random.RandomGenerator;
 
 /**
@@ -13,7 +14,7 @@ import java.util.random.RandomGenerator;
  * @param receiveBytes of each receive buffer
  * @param maxSegments  of a frame that it sends
  */
-record GuestShape(long features, int[] sizes, int receiveBytes, int maxSegments) {
+record GuestShape(long features, List<Integer> sizes, int receiveBytes, int maxSegments) {
     /** No queue has more entries. */
     static final int MAX_SIZE = 512;
 
@@ -37,9 +38,9 @@ record GuestShape(long features, int[] sizes, int receiveBytes, int maxSegments)
         } else {
             features |= Features.VERSION_1 | (kind < 4 ? Features.RING_PACKED : 0);
         }
-        int[] sizes = new int[2 * queuePairs];
-        for (int i = 0; i < sizes.length; i++) {
-            sizes[i] = drawSize(features, random);
+        List<Integer> sizes = new ArrayList<>();
+        for (int i = 0; i < 2 * queuePairs; i++) {
+            sizes.add(drawSize(features, random));
         }
         boolean mergeable = (features & Features.MRG_RXBUF) != 0;
         return new GuestShape(features | (queuePairs > 1 ? Features.MQ : 0), sizes,
@@ -56,7 +57,7 @@ record GuestShape(long features, int[] sizes, int receiveBytes, int maxSegments)
 
     @Override
     public String toString() {
-        return Features.describe(features) + ", sizes " + Arrays.toString(sizes) + ", buffers of "
+        return Features.describe(features) + ", sizes " + sizes + ", buffers of "
             + receiveBytes + ", up to " + maxSegments + " segments";
     }
 }

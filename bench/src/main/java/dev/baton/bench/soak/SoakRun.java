@@ -44,7 +44,7 @@ final class SoakRun {
         Audit audit = new Audit(world);
         try {
             world.start();
-            watch(world, audit);
+            watch(audit);
             world.end();
             audit.checkAlive();
             finish(world);
@@ -56,7 +56,7 @@ final class SoakRun {
         result.put("kills", world.owners().kills());
     }
 
-    private void watch(World world, Audit audit) {
+    private void watch(Audit audit) {
         long endNs = System.nanoTime() + TimeUnit.SECONDS.toNanos(options.seconds());
         int seconds = Math.min(WARM_SECONDS, options.restSeconds());
         while (true) {
