@@ -124,8 +124,12 @@ final class Topology {
         port.close();
     }
 
-    /** Closes every port. */
+    /**
+     * Closes every port. No frame moves any more when the first one goes: what the others' guests have sent would be
+     * dropped for a peer that is down, and can wait for the next back end instead.
+     */
     void close() {
+        agents.forEach(agent -> agent.execute(agent::dropLanes));
         List.copyOf(ports).forEach(this::removeNow);
     }
 
