@@ -1,8 +1,6 @@
 package dev.baton.vhostuser;
 
 import dev.baton.ffi.Fd;
-import dev.baton.ffi.FileIo;
-import dev.baton.ffi.Mapping;
 import dev.baton.ffi.MemFd;
 import dev.baton.ffi.SyscallException;
 import dev.baton.virtqueue.InflightQueue;
@@ -16,14 +14,12 @@ import org.jspecify.annotations.Nullable;
 final class InflightMemory implements AutoCloseable {
     private final InflightState state;
     private final RingFormat format;
-    private final Mapping mapping;
-    private final long address;
+    private final LentFile file;
 
-    private InflightMemory(InflightState state, RingFormat format, Mapping mapping, long address) {
+    private InflightMemory(InflightState state, RingFormat format, LentFile file) {
         this.state = state;
         this.format = format;
-        this.mapping = mapping;
-        this.address = address;
+        this.file = file;
     }
 
     /**
@@ -61,31 +57,16 @@ final class InflightMemory implements AutoCloseable {
     /** Maps a region; the descriptor stays the caller's. */
     static InflightMemory map(InflightState described, int most, RingFormat format) throws ProtocolException {
         checkNumbers(Request.SET_INFLIGHT_FD, described.queues(), described.queueSize(), most);
-        Fd file = described.file();
-        long offset = described.fileOffset();
-        long bytes = described.sizeBytes();
+        LentFile.check("inflight region", described.file(), described.fileOffset(), described.sizeBytes());
         long needed = described.queues() * InflightQueue.bytes(format, described.queueSize());
-        try {
-            if (!FileIo.isRegularFile(file)) {
-                throw refused("its descriptor is no file", null);
-            }
-            if (!FileIo.isLocal(file)) {
-                throw refused("its file lies neither in memory nor on a disk of this machine", null);
-            }
-            long fileBytes = FileIo.size(file);
-            if (bytes < needed || offset < 0 || bytes > fileBytes - offset || (offset & 7) != 0) {
-                throw refused("0x" + Long.toHexString(bytes) + " bytes at 0x" + Long.toHexString(offset) + ", where "
-                    + format + " virtqueues need 0x" + Long.toHexString(needed)
-                    + ", aligned to 8, inside its file of 0x" + Long.toHexString(fileBytes), null);
-            }
-            long start = offset & -Mapping.pageSize();
-            Mapping mapping = Mapping.shared(file, start, offset - start + needed);
-            InflightState state = new InflightState(bytes, offset, described.queues(), described.queueSize(),
-                file.duplicate());
-            return new InflightMemory(state, format, mapping, mapping.address() + offset - start);
-        } catch (SyscallException e) {
-            throw refused(e.getMessage(), e);
+        if (described.sizeBytes() < needed) {
+            throw new ProtocolException(ErrorKind.MEMORY_REFUSED, "inflight region: 0x"
+                + Long.toHexString(described.sizeBytes()) + " bytes, where " + format + " virtqueues need 0x"
+                + Long.toHexString(needed));
         }
+        LentFile file = LentFile.map("inflight region", described.file(), described.fileOffset(), needed);
+        return new InflightMemory(new InflightState(described.sizeBytes(), described.fileOffset(), described.queues(),
+            described.queueSize(), file.file()), format, file);
     }
 
     InflightState state() {
@@ -95,22 +76,17 @@ final class InflightMemory implements AutoCloseable {
     /** The queue region of this virtqueue; null where the front end wants none for it. */
     @Nullable InflightQueue queue(int index) {
         return index >= state.queues() ? null
-            : new InflightQueue(address + index * InflightQueue.bytes(format, state.queueSize()), format,
+            : new InflightQueue(file.address() + index * InflightQueue.bytes(format, state.queueSize()), format,
                 state.queueSize());
     }
 
-    /** Whether its file is still as large as it was: where it is not, touching it faults. */
+    /** Whether its file is still as large as it was. */
     boolean intact() {
-        return FileIo.size(state.file()) >= state.fileOffset() + state.sizeBytes();
+        return file.intact();
     }
 
     @Override
     public void close() {
-        mapping.close();
-        state.file().close();
-    }
-
-    private static ProtocolException refused(@Nullable String why, @Nullable Throwable e) {
-        return new ProtocolException(ErrorKind.MEMORY_REFUSED, "inflight region: " + why, e);
+        file.close();
     }
 }
