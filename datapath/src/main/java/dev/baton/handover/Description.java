@@ -1,9 +1,6 @@
 package dev.baton.handover;
 
 import dev.baton.ffi.Fd;
-import dev.baton.vhostuser.LogState;
-import dev.baton.vhostuser.RegionState;
-import dev.baton.vhostuser.RingState;
 import dev.baton.vhostuser.SessionState;
 import java.util.ArrayList;
 import java.util.List;
@@ -57,7 +54,10 @@ public record Description(DatapathState datapath, List<PortState> ports, List<Wi
             case FrontEndState front -> {
                 add(all, front.listener());
                 add(all, front.connection());
-                addSession(all, front.session());
+                SessionState session = front.session();
+                if (session != null) {
+                    all.addAll(session.descriptors());
+                }
             }
             case BackEndState back -> {
                 BackendBlob state = back.state();
@@ -67,25 +67,6 @@ public record Description(DatapathState datapath, List<PortState> ports, List<Wi
             }
         }
         return all;
-    }
-
-    private static void addSession(List<Fd> all, @Nullable SessionState session) {
-        if (session == null) {
-            return;
-        }
-        for (RegionState region : session.regions()) {
-            all.add(region.file());
-        }
-        LogState log = session.log();
-        if (log != null) {
-            all.add(log.file());
-        }
-        for (RingState ring : session.rings()) {
-            add(all, ring.kick());
-            add(all, ring.call());
-            add(all, ring.err());
-        }
-        all.addAll(session.partialDescriptors());
     }
 
     private static void add(List<Fd> all, @Nullable Fd fd) {

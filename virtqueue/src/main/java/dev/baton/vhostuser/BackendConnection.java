@@ -17,7 +17,7 @@ import dev.baton.ffi.FileIo;
  * </pre>
  *
  * <p>A conductor polls the socket and calls {@link #onReadable} when there is something to read; nothing here waits for
- * the front end. Whatever the front-end sends ends in one of three ways:
+ * the front end. Whatever the front end sends ends in one of three ways:
  *
  * <ul>
  *   <li>It is done. A request with a reply of its own is answered; any other is acknowledged with 0 where REPLY_ACK was
