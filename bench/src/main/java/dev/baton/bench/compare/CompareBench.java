@@ -1,5 +1,6 @@
 package dev.baton.bench.compare;
 
+import dev.baton.bench.BenchCommand;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -63,19 +64,7 @@ public final class CompareBench implements Callable<Integer> {
 
     /** The command. */
     public static void main(String[] arguments) {
-        CommandLine line = new CommandLine(new CompareBench());
-        List<String> footer = new ArrayList<>(List.of(line.getCommandSpec().usageMessage().footer()));
-        Arrays.stream(Scene.values()).map(CompareBench::line).forEach(footer::add);
-        line.getCommandSpec().usageMessage().footer(footer.toArray(String[]::new));
-        line.setExecutionExceptionHandler((failure, command, parsed) -> {
-            command.getErr().println("bench/compare: " + failure.getMessage());
-            return 1;
-        });
-        line.setParameterExceptionHandler((failure, parsed) -> {
-            failure.getCommandLine().getErr().println("bench/compare: " + failure.getMessage());
-            return 2;
-        });
-        System.exit(line.execute(arguments));
+        BenchCommand.run(new CompareBench(), Arrays.stream(Scene.values()).map(CompareBench::line).toList(), arguments);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.baton.bench.handover;
 
+import dev.baton.bench.BenchCommand;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -88,12 +89,7 @@ public final class HandoverBench implements Callable<Integer> {
 
     /** The command. */
     public static void main(String[] arguments) {
-        CommandLine line = new CommandLine(new HandoverBench());
-        line.setExecutionExceptionHandler((failure, command, parsed) -> {
-            command.getErr().println("bench/handover: " + failure.getMessage());
-            return 1;
-        });
-        System.exit(line.execute(arguments));
+        BenchCommand.run(new HandoverBench(), List.of(), arguments);
     }
 
     @SuppressWarnings("ClosingStandardOutputStreams") // a place writes there and does not close it

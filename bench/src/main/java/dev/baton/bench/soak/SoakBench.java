@@ -1,5 +1,6 @@
 package dev.baton.bench.soak;
 
+import dev.baton.bench.BenchCommand;
 import dev.baton.bench.BenchFailure;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.NetworkNamespace;
@@ -81,20 +82,8 @@ public final class SoakBench implements Callable<Integer> {
 
     /** The command. */
     public static void main(String[] arguments) {
-        CommandLine line = new CommandLine(new SoakBench());
-        List<String> footer = new ArrayList<>(List.of(line.getCommandSpec().usageMessage().footer()));
-        Arrays.stream(EventKind.values())
-            .map(kind -> String.format(Locale.ROOT, "  %-10s %s", kind.word(), kind.what())).forEach(footer::add);
-        line.getCommandSpec().usageMessage().footer(footer.toArray(String[]::new));
-        line.setExecutionExceptionHandler((failure, command, parsed) -> {
-            command.getErr().println("bench/soak: " + failure.getMessage());
-            return 1;
-        });
-        line.setParameterExceptionHandler((failure, parsed) -> {
-            failure.getCommandLine().getErr().println("bench/soak: " + failure.getMessage());
-            return 2;
-        });
-        System.exit(line.execute(arguments));
+        BenchCommand.run(new SoakBench(), Arrays.stream(EventKind.values())
+            .map(kind -> String.format(Locale.ROOT, "  %-10s %s", kind.word(), kind.what())).toList(), arguments);
     }
 
     @Override
