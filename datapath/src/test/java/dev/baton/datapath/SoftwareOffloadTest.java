@@ -193,15 +193,16 @@ class SoftwareOffloadTest {
         return bytes;
     }
 
+    static Stream<Asked> askedToBeCut() {
+        return asked().stream().filter(asked -> asked.gsoSize() > 0);
+    }
+
     /** A receiver that takes checksums is left to fill them in, and gets the same then. */
     @ParameterizedTest
-    @MethodSource("asked")
+    @MethodSource("askedToBeCut")
     void aReceiverMayFillInTheChecksumItself(Asked asked) {
         try (SoftwareOffload offload = new SoftwareOffload(TapDevice.MAX_FRAME_BYTES);
              SoftwareOffload receiver = new SoftwareOffload(TapDevice.MAX_FRAME_BYTES)) {
-            if (asked.gsoSize() == 0) {
-                return;
-            }
             List<String> filledIn = new ArrayList<>();
             int count = begin(offload, asked.header(), asked.packet().frame(), true);
             for (int i = 0; i < count; i++) {

@@ -180,6 +180,7 @@ class InflightRecoveryTest {
         VirtqueueLayout layout = guest.ring(RingFormat.PACKED, SIZE);
         Random random = new Random(7);
         int begun = 0;
+        int finished = 0;
         for (int round = 0; round < 20_000; round++) {
             VirtqueueDriver driver = driver(layout, features);
             add(driver, 1);
@@ -188,7 +189,9 @@ class InflightRecoveryTest {
             long positions = RawMemory.getLong(memory.address() + 16);
             long from = (positions >>> 16 & 0xF) | (positions >>> 40 & 1) << 15;
             long to = (positions & 0xF) | (positions >>> 32 & 1) << 15;
-            RawMemory.putLong(memory.address() + 40, 0xBA_7040L << 40 | (1L + round % 2) << 32 | from | to << 16);
+            boolean several = round % 2 == 0;
+            long kind = several ? 1L << 48 | (long) random.nextInt(2 * SIZE) << 32 : 2L << 48;
+            RawMemory.putLong(memory.address() + 40, 0xBAL << 56 | kind | from | to << 16);
             RawMemory.putLong(memory.address() + 56, random.nextLong());
             for (int word = 1; word < 2 * SIZE; word += 2) {
                 RawMemory.putLong(layout.descriptorTable() + 8L * word, random.nextLong());
@@ -198,11 +201,15 @@ class InflightRecoveryTest {
                 assertThat(PackedPosition.slot(queue.state().usedIdx())).isLessThan(SIZE);
                 assertThat(queue.fetchReadable(burst, SIZE)).isNotNegative();
                 begun++;
+                int slot = (int) from & 0x7FFF;
+                finished += slot < SIZE && RawMemory.getLong(layout.descriptorTable() + 16L * slot + 8)
+                    == RawMemory.getLong(memory.address() + 56) ? 1 : 0;
             } catch (IllegalArgumentException refused) {
                 assertThat(refused).hasMessageStartingWith("its inflight region says 0x");
             }
         }
         assertThat(begun).isPositive();
+        assertThat(finished).as("journals that were believed").isPositive();
     }
 
     private int add(VirtqueueDriver driver, int segments) {
