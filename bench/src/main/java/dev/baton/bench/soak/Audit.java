@@ -130,9 +130,8 @@ final class Audit {
     private List<String> leaks() {
         Daemon owner = world.owners().owner();
         int regions = world.regions();
-        List<String> problems = new ArrayList<>(compare("baton " + owner.role(),
-            Footprint.of(owner.pid()).withoutRegions(regions)));
-        problems.addAll(compare("this harness", Footprint.of(ProcessHandle.current().pid()).withoutRegions(regions)));
+        List<String> problems = new ArrayList<>(compare("baton " + owner.role(), owner.pid(), regions));
+        problems.addAll(compare("this harness", ProcessHandle.current().pid(), regions));
         System.gc();
         long heap = Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();
         referenceHeap = referenceHeap == 0 ? heap : referenceHeap;
@@ -142,11 +141,15 @@ final class Audit {
         return problems;
     }
 
-    private List<String> compare(String who, Footprint now) {
-        Footprint reference = references.putIfAbsent(who, now);
+    private List<String> compare(String who, long pid, int regions) {
+        Footprint reference = references.get(who);
         if (reference == null) {
+            // What the audit itself has just asked may not be closed at the other end yet, and a reference lasts.
+            Track.sleep(TRY_MS);
+            references.put(who, Footprint.of(pid).withoutRegions(regions));
             return List.of();
         }
+        Footprint now = Footprint.of(pid).withoutRegions(regions);
         List<String> problems = new ArrayList<>();
         now.differences(reference).forEach(words -> problems.add(who + ": " + words));
         if (now.residentKiB() - reference.residentKiB() > GROWTH_KIB) {
