@@ -56,6 +56,8 @@ public final class Epoll implements AutoCloseable {
     private static final MethodHandle EPOLL_CTL =
         Native.function("epoll_ctl", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
     private static final MethodHandle EPOLL_WAIT =
+        Native.plain("epoll_wait", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT);
+    private static final MethodHandle FAILED_EPOLL_WAIT =
         Native.function("epoll_wait", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT);
 
     private final Fd fd;
@@ -174,9 +176,24 @@ public final class Epoll implements AutoCloseable {
     }
 
     private static int epollWait(int epoll, long events, int maxEvents, int timeoutMs) {
+        int result;
+        try {
+            result = (int) EPOLL_WAIT.invokeExact(epoll, events, maxEvents, timeoutMs);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
+        return result == -1 ? failedEpollWait(epoll, events, maxEvents, timeoutMs) : result;
+    }
+
+    /** Why a wait ended early: a signal, or else what a second attempt says, which keeps its errno. */
+    private static int failedEpollWait(int epoll, long events, int maxEvents, int timeoutMs) {
+        if (Native.errno() == Errno.EINTR) {
+            return -Errno.EINTR;
+        }
         MemorySegment state = Native.state();
         try {
-            return Native.result((int) EPOLL_WAIT.invokeExact(state, epoll, events, maxEvents, timeoutMs), state);
+            return Native.result(
+                (int) FAILED_EPOLL_WAIT.invokeExact(state, epoll, events, maxEvents, timeoutMs), state);
         } catch (Throwable e) {
             throw Native.unexpected(e);
         }

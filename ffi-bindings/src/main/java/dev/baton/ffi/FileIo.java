@@ -12,7 +12,7 @@ import java.lang.invoke.MethodHandle;
  * lseek(2).
  *
  * <p>The four transfers are hot calls: they take a bare descriptor and addresses, return the number of bytes or the
- * negative errno, throw nothing and allocate nothing.
+ * negative errno, throw nothing and allocate nothing; a failure other than EAGAIN may allocate.
  */
 @CHeader({"fcntl.h", "unistd.h", "sys/syscall.h", "linux/fs.h"})
 public final class FileIo {
@@ -44,9 +44,13 @@ public final class FileIo {
     static final int RWF_NOWAIT = 8;
 
     private static final MethodHandle SYSCALL =
+        Native.plainVariadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
+    private static final MethodHandle FAILED_SYSCALL =
         Native.variadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle SYSCALL_OF_SIX = Native.variadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_INT,
-        JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT);
+    private static final MethodHandle SYSCALL_OF_SIX = Native.plainVariadic("syscall", 1, JAVA_LONG, JAVA_LONG,
+        JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT);
+    private static final MethodHandle FAILED_SYSCALL_OF_SIX = Native.variadic("syscall", 1, JAVA_LONG, JAVA_LONG,
+        JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT);
     private static final MethodHandle FTRUNCATE = Native.function("ftruncate", JAVA_INT, JAVA_INT, JAVA_LONG);
     private static final MethodHandle LSEEK = Native.function("lseek", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
 
@@ -97,10 +101,23 @@ public final class FileIo {
      * preadv2(2)); {@code -EAGAIN} where it would have to, {@code -EOPNOTSUPP} where the file cannot tell.
      */
     static long readvNoWait(int fd, long iovAddress, int count) {
+        long result;
+        try {
+            result = (long) SYSCALL_OF_SIX.invokeExact(SYS_PREADV2, fd, iovAddress, (long) count, -1L, -1L, RWF_NOWAIT);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
+        return result == -1 ? failedReadvNoWait(fd, iovAddress, count) : result;
+    }
+
+    private static long failedReadvNoWait(int fd, long iovAddress, int count) {
+        if (Native.errno() == Errno.EAGAIN) {
+            return -Errno.EAGAIN;
+        }
         MemorySegment state = Native.state();
         try {
-            return Native.result((long) SYSCALL_OF_SIX.invokeExact(state, SYS_PREADV2, fd, iovAddress, (long) count,
-                -1L, -1L, RWF_NOWAIT), state);
+            return Native.result((long) FAILED_SYSCALL_OF_SIX.invokeExact(state, SYS_PREADV2, fd, iovAddress,
+                (long) count, -1L, -1L, RWF_NOWAIT), state);
         } catch (Throwable e) {
             throw Native.unexpected(e);
         }
@@ -111,9 +128,26 @@ public final class FileIo {
      * and that takes two atomic operations: a frame to or from a TAP costs 10 to 30 ns less without.
      */
     private static long transfer(long number, int fd, long address, long length) {
+        long result;
+        try {
+            result = (long) SYSCALL.invokeExact(number, fd, address, length);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
+        return result == -1 ? failedTransfer(number, fd, address, length) : result;
+    }
+
+    /**
+     * Why a transfer failed; what failed has had no effect. EAGAIN is an everyday thing and is believed: should it be
+     * wrong, the next attempt tells. Everything else is asked for once more, by a call that keeps its errno.
+     */
+    private static long failedTransfer(long number, int fd, long address, long length) {
+        if (Native.errno() == Errno.EAGAIN) {
+            return -Errno.EAGAIN;
+        }
         MemorySegment state = Native.state();
         try {
-            return Native.result((long) SYSCALL.invokeExact(state, number, fd, address, length), state);
+            return Native.result((long) FAILED_SYSCALL.invokeExact(state, number, fd, address, length), state);
         } catch (Throwable e) {
             throw Native.unexpected(e);
         }

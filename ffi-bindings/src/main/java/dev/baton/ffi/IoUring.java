@@ -59,8 +59,8 @@ public final class IoUring implements AutoCloseable {
 
     private static final MethodHandle SETUP =
         Native.variadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG);
-    private static final MethodHandle ENTER = Native.variadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT,
-        JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
+    private static final MethodHandle ENTER = Native.plainVariadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_INT,
+        JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
     private static final MethodHandle REGISTER =
         Native.variadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT);
 
@@ -279,11 +279,11 @@ public final class IoUring implements AutoCloseable {
         rings.close();
     }
 
+    /** How many operations were taken over, -1 for none: why, makes no difference. */
     private long enter(int toSubmit, int toComplete) {
-        MemorySegment state = Native.state();
         try {
-            return Native.result((long) ENTER.invokeExact(state, IoUringLayout.SYS_ENTER, fdValue, toSubmit,
-                toComplete, IoUringLayout.ENTER_GETEVENTS, 0L, 0L), state);
+            return (long) ENTER.invokeExact(IoUringLayout.SYS_ENTER, fdValue, toSubmit, toComplete,
+                IoUringLayout.ENTER_GETEVENTS, 0L, 0L);
         } catch (Throwable e) {
             throw Native.unexpected(e);
         }

@@ -27,6 +27,11 @@ import java.util.Locale;
  *   | errno  |   -    | scratch, see scratch() |
  *   +--------+--------+------------------------+
  * </pre>
+ *
+ * <p>Before each such call the linker makes a slice of the segment. The JIT does away with it, but not always: when it
+ * compiles under load it may have counted too few calls to take the slice's own method in, and from then on each call
+ * leaves 40 bytes behind. Hot calls therefore go by {@link #plain}, which keeps no errno, and read it by
+ * {@link #errno()}.
  */
 final class Native {
     /** Bytes that {@link #scratch()} points at. */
@@ -35,6 +40,9 @@ final class Native {
     private static final int SCRATCH_OFFSET = 8;
     private static final Linker LINKER = linker();
     private static final Linker.Option CAPTURE_ERRNO = Linker.Option.captureCallState("errno");
+
+    /** The name has been that of all C libraries of Linux since the errno of a thread is its own. */
+    private static final MethodHandle ERRNO_LOCATION = critical("__errno_location", ValueLayout.JAVA_LONG);
 
     /** Automatic arenas: the memory of a thread, virtual ones included, goes when the thread has gone. */
     private static final ThreadLocal<MemorySegment> STATE =
@@ -52,6 +60,19 @@ final class Native {
     static MethodHandle variadic(String name, int fixed, ValueLayout result, MemoryLayout... arguments) {
         return link(name, FunctionDescriptor.of(result, arguments), CAPTURE_ERRNO,
             Linker.Option.firstVariadicArg(fixed));
+    }
+
+    /**
+     * A handle on a C function that allocates nothing however it is compiled. What it says of a failure is -1; the
+     * reason has to be found out, see {@link #errno()}.
+     */
+    static MethodHandle plain(String name, ValueLayout result, MemoryLayout... arguments) {
+        return link(name, FunctionDescriptor.of(result, arguments));
+    }
+
+    /** {@link #plain} for a C function with {@code fixed} named arguments before its {@code ...}. */
+    static MethodHandle plainVariadic(String name, int fixed, ValueLayout result, MemoryLayout... arguments) {
+        return link(name, FunctionDescriptor.of(result, arguments), Linker.Option.firstVariadicArg(fixed));
     }
 
     /** A handle on a C function that cannot fail and takes far less than a microsecond. */
@@ -88,6 +109,18 @@ final class Native {
     /** Address of this thread's room for a small out-parameter; good until the next call that uses it. */
     static long scratch() {
         return STATE.get().address() + SCRATCH_OFFSET;
+    }
+
+    /**
+     * The errno of the {@link #plain} call that this thread has just made, as a hint: on its way back from the call the
+     * thread may have been stopped by the JVM, which makes calls of its own.
+     */
+    static int errno() {
+        try {
+            return RawMemory.getInt((long) ERRNO_LOCATION.invokeExact());
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
     }
 
     /** What the kernel said: the result of a call that worked, or negative errno. */

@@ -144,7 +144,7 @@ public final class RawMemory {
         MemorySegment.copy(EVERYTHING, source, EVERYTHING, destination, length);
     }
 
-    /** Sets bytes to one value. */
+    /** Sets bytes to one value. Not for a hot path: it makes a slice, which the JIT need not do away with. */
     public static void fill(long address, long length, byte value) {
         EVERYTHING.asSlice(address, length).fill(value);
     }
