@@ -84,7 +84,7 @@ class ForgedDescriptionTest {
             sent.join();
             try (received) {
                 return Assertions.catchThrowableOfType(HandoverException.class,
-                    () -> Incoming.build(received, HandoverWorld.OPTIONS).abandon());
+                    () -> Incoming.build(received, HandoverWorld.OPTIONS, false).abandon());
             }
         }
     }

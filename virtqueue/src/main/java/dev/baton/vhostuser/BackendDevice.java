@@ -72,6 +72,15 @@ public interface BackendDevice {
     /** The device is reset: its rings are stopped and nothing is negotiated any more. */
     void reset();
 
+    /**
+     * The front end is about to be answered, and may believe from then on that what it asked for is done: for who has
+     * to tell others of it first. {@link BackendConnection#state} may be asked.
+     *
+     * @throws ProtocolException the connection ends without the answer
+     */
+    default void answering() throws ProtocolException {
+    }
+
     /** A request was refused and the connection goes on: for counters and logs. */
     default void refused(ProtocolException why) {
     }
