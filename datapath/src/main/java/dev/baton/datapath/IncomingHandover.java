@@ -165,6 +165,12 @@ final class IncomingHandover implements AutoCloseable {
         return CountersSnapshot.read(Objects.requireNonNull(description).datapath().counters());
     }
 
+    /** Whether the former owner has told all that it has done for its front-ends. */
+    synchronized boolean isOwnerSettled() {
+        return Objects.requireNonNull(datapath).topology().ports().stream()
+            .noneMatch(port -> port instanceof VhostUserPort vhostUser && vhostUser.unsettled());
+    }
+
     /** The former owner's threads that touch rings and connections; empty: unknown. */
     List<Integer> formerThreads() {
         return CountersSnapshot.ownerThreads(Objects.requireNonNull(description).datapath().counters());

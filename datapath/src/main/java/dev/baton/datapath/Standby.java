@@ -129,6 +129,11 @@ public final class Standby implements AutoCloseable {
         return incoming.ports();
     }
 
+    /** Whether the owner has no message of a front-end's in its hands, and has told all that came of those before. */
+    boolean isOwnerSettled() {
+        return incoming.isOwnerSettled();
+    }
+
     /**
      * Waits for the owner's end. Call it once; then close the standby.
      *
