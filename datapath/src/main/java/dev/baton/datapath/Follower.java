@@ -81,7 +81,8 @@ final class Follower implements AutoCloseable {
 
     private void ready() throws HandoverException {
         try {
-            HandoverMessages.sendStep(channel, Section.STANDBY, incoming.generation());
+            channel.hold(() -> HandoverMessages.sendStep(channel, Section.STANDBY, incoming.generation()));
+            channel.flush(HandoverChannel.SEND_TIMEOUT_MS);
         } catch (HandoverException e) {
             // That it is gone is seen by who listens; that it is this side that closed is known.
             if (e.kind() != HandoverError.PEER_GONE && e.kind() != HandoverError.CLOSED) {

@@ -71,12 +71,16 @@ final class StandbyFeed {
     }
 
     /** Writes on for a standby that is late. */
-    void catchUp(long timeoutMs) throws HandoverException {
-        if (channel.flush(timeoutMs)) {
-            datapath.conductor().run(() -> {
-                written();
-                tell();
-            });
+    void catchUp(long timeoutMs) {
+        try {
+            if (channel.flush(timeoutMs)) {
+                datapath.conductor().run(() -> {
+                    written();
+                    tell();
+                });
+            }
+        } catch (HandoverException e) {
+            fail(e);
         }
     }
 
@@ -125,10 +129,14 @@ final class StandbyFeed {
             write(Outgoing.lend(datapath, options, channel.schemaVersion()));
             options.faults().at(Edge.STANDBY_TOLD);
         } catch (HandoverException e) {
-            failure = e;
-            end();
+            fail(e);
         }
         return isUpToDate();
+    }
+
+    private void fail(HandoverException why) {
+        failure = why;
+        end();
     }
 
     private void write(Outgoing.Lent lent) throws HandoverException {

@@ -56,7 +56,8 @@ final class StandbyLink {
         try {
             while (goodbye == null) {
                 HandoverException failure = feed.failure();
-                if (failure != null) {
+                // One that has gone may have said why: that is heard below.
+                if (failure != null && failure.kind() != HandoverError.PEER_GONE) {
                     throw failure;
                 }
                 if (feed.isLate()) {

@@ -122,12 +122,12 @@ public final class VhostUserPort extends VirtqueuePort {
      */
     void forsake(ProtocolException why) {
         forsaken = why;
+        device.forsake();
         BackendConnection left = connection;
         if (left != null) {
             pastChanges = changes() + 1;
             connection = null;
             UnixSocket.shutdown(left.socket());
-            device.forsake();
             left.abandon();
         }
     }

@@ -215,7 +215,7 @@ public final class HandoverChannel implements AutoCloseable {
     }
 
     /**
-     * Sends what was {@linkplain #hold held}.
+     * Sends what was {@linkplain #hold held}. It never looks at what the peer says: another thread may listen.
      *
      * @param timeoutMs how long the peer may take
      * @return false when it did not take all: call again; what is sent otherwise comes after it
@@ -226,8 +226,6 @@ public final class HandoverChannel implements AutoCloseable {
         try {
             checkOpen(CHANNEL);
             return sender.flush(deadlineNs);
-        } catch (HandoverException e) {
-            throw e.kind() == HandoverError.PEER_GONE ? refusalOr(e) : e;
         } finally {
             sending.unlock();
         }
