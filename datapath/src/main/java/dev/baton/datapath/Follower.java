@@ -9,8 +9,8 @@ import dev.baton.handover.Section;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Prepares a standby for the newest of the descriptions that come, on a thread of its own: who listens to the owner never
- * waits, and what the owner says never waits in the channel. Descriptions that come while one is being prepared are
+ * Prepares a standby for the newest of the descriptions that come, on a thread of its own: who listens to the owner
+ * never waits, and what the owner says never waits in the channel. Descriptions that come while one is being prepared are
  * skipped, but for the newest.
  */
 final class Follower implements AutoCloseable {

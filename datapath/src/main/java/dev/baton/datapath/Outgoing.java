@@ -57,7 +57,7 @@ record Outgoing(long changes, DatapathState datapath, List<PortState> ports, Lis
         }
     }
 
-    /** A description that can be sent from when nobody waits for the conductor; its descriptors stay open until then. */
+    /** A description that is sent later, off the conductor's thread too; its descriptors stay open until then. */
     static Lent lend(Datapath datapath, HandoverOptions options, int schemaVersion) throws HandoverException {
         Object result = datapath.conductor().call(() -> {
             try {

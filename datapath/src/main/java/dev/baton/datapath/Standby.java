@@ -25,9 +25,9 @@ import org.jspecify.annotations.Nullable;
  * the owner dies, and the owner's heartbeats, which cease when it is stuck. Either way it ends the owner's process, and
  * makes sure by pidfd that nothing of it is left that could touch a ring or a descriptor, before it touches anything:
  * two owners at a time is the one thing that must not be. An incoming owner that was taking over when the owner died
- * has precedence, as long as it lives: {@link Succession}. Then it reads what the owner has left in the channel, prepares
- * the last description of it that is whole, and ends the connections of front-ends with whose messages the owner died in
- * its hands ({@link VhostUserPort}): they connect again. Then it takes the epoch of every lane and goes on from where
+ * has precedence, as long as it lives: {@link Succession}. Then it reads what the owner has left in the channel,
+ * prepares the last description of it that is whole, and ends the connections of front-ends with whose messages the
+ * owner died in its hands ({@link VhostUserPort}): they connect again. Then it takes the epoch of every lane and goes on from where
  * the guests' own rings stand: of the burst that the owner died in, at most that burst is lost or repeated.
  */
 public final class Standby implements AutoCloseable {

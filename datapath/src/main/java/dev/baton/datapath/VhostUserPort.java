@@ -117,8 +117,8 @@ public final class VhostUserPort extends VirtqueuePort {
     }
 
     /**
-     * Ends the connection of an owner that died, instead of taking it up; nothing of it is touched. The rest follows with
-     * {@link #serve}.
+     * Ends the connection of an owner that died, instead of taking it up; nothing of it is touched. The rest follows
+     * with {@link #serve}.
      */
     void forsake(ProtocolException why) {
         forsaken = why;

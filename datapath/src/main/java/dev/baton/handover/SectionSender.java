@@ -81,7 +81,7 @@ final class SectionSender {
         }
     }
 
-    /** Sends as much as the peer takes until the deadline; true when that was all, false when it is to be called again. */
+    /** Sends as much as the peer takes until the deadline; false when that was not all: it is to be called again. */
     boolean flush(long deadlineNs) throws HandoverException {
         boolean failed = true;
         try {

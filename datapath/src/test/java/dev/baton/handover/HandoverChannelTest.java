@@ -70,7 +70,8 @@ class HandoverChannelTest {
     void whatIsHeldComesInOrderAsSoonAsThePeerReads() throws HandoverException {
         int steps = 5_000;
         Fd[] pair = UnixSocket.pair(UnixSocket.STREAM);
-        try (HandoverChannel near = HandoverChannel.over(pair[0]); HandoverChannel far = HandoverChannel.over(pair[1])) {
+        try (HandoverChannel near = HandoverChannel.over(pair[0]);
+             HandoverChannel far = HandoverChannel.over(pair[1])) {
             near.hold(() -> {
                 for (int i = 0; i < steps; i++) {
                     HandoverMessages.sendStep(near, Section.END, i);

@@ -128,14 +128,14 @@ public final class TapDevice implements AutoCloseable {
     }
 
     /**
-     * As {@link #restore}, with a state that may be older than the device is: which queues are attached is not compared,
-     * and may change until {@link #refresh()}.
+     * As {@link #restore}, with a state that may be older than the device is: which queues are attached is not
+     * compared, and may change until {@link #refresh()}.
      */
     public static TapDevice restoreOlder(TapState state) {
         return TapRestorer.restore(state, true);
     }
 
-    /** After the former owner's end: learns which queues are attached, and sets the offloads that are believed to be on. */
+    /** After the former owner's end: learns which queues are attached, and sets the offloads that are said to be on. */
     public void refresh() {
         queues.forEach(TapQueue::learnAttached);
         setOffloads(offloads);

@@ -14,7 +14,7 @@ enum EventKind {
     /** The owner is killed. */
     KILL(Who.OWNER, 2, "the owner is killed by SIGKILL; its standby goes on"),
     /** The owner, or both owners, are killed within a handover. */
-    DEATH(Who.OWNER, 2, "the old owner is killed at an edge within a takeover, or both are; the new one or a standby goes on"),
+    DEATH(Who.OWNER, 2, "within a takeover the old owner is killed, or both are; the new one or a standby goes on"),
     /** A queue pair changes its agent. */
     MOVE(Who.OWNER, 6, "queue pairs change their agent"),
     /** Rings stop in order, and the guest comes back as another one. */

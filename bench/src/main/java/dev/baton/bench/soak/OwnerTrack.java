@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
 /** Starts owners, has them take over from each other, and kills them. */
 final class OwnerTrack extends Track {
     private static final int MEAN_GAP_MS = 300;
-    /** For the answer that a guest has just had, on a busy machine: until then its message is still in the owner's hands. */
+    /** After the answer that a guest has just had, on a busy machine: its owner still has the message in its hands. */
     private static final int SETTLE_MS = 50;
     /** How long either side of a takeover that is to fail waits for the other. */
     private static final int IMPATIENCE_SECONDS = 1;
@@ -159,7 +159,7 @@ final class OwnerTrack extends Track {
         former.status();
     }
 
-    /** An owner comes that will die at an edge of the next takeover; and then that takeover, with a standby beside it. */
+    /** An owner comes that will die at an edge of the next takeover; then that takeover, with a standby beside it. */
     private void dieWithin() {
         Edge edge = Breaks.deadly(random());
         boolean both = edge == Edge.OUTGOING_RELEASED && random().nextBoolean();
