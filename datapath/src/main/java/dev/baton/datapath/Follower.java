@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Prepares a standby for the newest of the descriptions that come, on a thread of its own: who listens to the owner
- * never waits, and what the owner says never waits in the channel. Descriptions that come while one is being prepared are
- * skipped, but for the newest.
+ * never waits, and what the owner says never waits in the channel. Descriptions that come while one is being prepared
+ * are skipped, but for the newest.
  */
 final class Follower implements AutoCloseable {
     private final IncomingHandover incoming;

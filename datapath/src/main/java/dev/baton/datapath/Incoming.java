@@ -55,7 +55,8 @@ final class Incoming {
      *
      * @param description its descriptors are the datapath's from now on; when this throws they are closed
      * @param alone       nobody goes on with a front-end that cannot be taken up: its connection ends with the owner's,
-     *     and the others are taken up all the same. Without, the whole is refused, and the owner goes on with all of them.
+     *     and the others are taken up all the same. Without, the whole is refused, and the owner goes on with all of
+     *     them.
      */
     static Datapath build(Description description, HandoverOptions options, boolean alone) throws HandoverException {
         Datapath launched = null;

@@ -1,7 +1,6 @@
 package dev.baton.datapath;
 
 import dev.baton.ffi.Fd;
-import dev.baton.handover.Description;
 import dev.baton.handover.DescriptionReader;
 import dev.baton.handover.Edge;
 import dev.baton.handover.HandoverChannel;
@@ -27,8 +26,9 @@ import org.jspecify.annotations.Nullable;
  * two owners at a time is the one thing that must not be. An incoming owner that was taking over when the owner died
  * has precedence, as long as it lives: {@link Succession}. Then it reads what the owner has left in the channel,
  * prepares the last description of it that is whole, and ends the connections of front-ends with whose messages the
- * owner died in its hands ({@link VhostUserPort}): they connect again. Then it takes the epoch of every lane and goes on from where
- * the guests' own rings stand: of the burst that the owner died in, at most that burst is lost or repeated.
+ * owner died in its hands ({@link VhostUserPort}): they connect again. Then it takes the epoch of every lane and goes
+ * on from where the guests' own rings stand: of the burst that the owner died in, at most that burst is lost or
+ * repeated.
  */
 public final class Standby implements AutoCloseable {
     static final String ENDED_IN_ORDER = "the active Baton was told to end";
