@@ -157,6 +157,17 @@ final class GuestNic implements AutoCloseable {
         return true;
     }
 
+    /** The ring goes on with other eventfds. */
+    void replaceNotifiers(int index) throws ProtocolException {
+        FrontEndRing former = queue(index).replaceNotifiers();
+        FrontEndRing ring = queue(index).ring();
+        frontEnd.ringCall(index, ring.call());
+        frontEnd.ringKick(index, ring.kick());
+        former.close();
+        // What the former kick said last the back end may not have heard.
+        ring.kick().signal();
+    }
+
     void enable(int index, boolean enabled) throws ProtocolException {
         frontEnd.enableRing(index, enabled);
     }

@@ -77,6 +77,7 @@ final class GuestTrack extends Track {
             case VANISH -> reconnect(false);
             case RESTART -> restart();
             case RESIZE -> resize();
+            case NOTIFIERS -> replaceNotifiers();
             case DISABLE -> disable();
             case LAZY -> beLazy();
             case MEMORY -> changeMemory();
@@ -133,6 +134,12 @@ final class GuestTrack extends Track {
                 come(wanted);
             }
         });
+    }
+
+    private void replaceNotifiers() {
+        int ring = random().nextInt(nic().rings());
+        event(EventKind.NOTIFIERS, "ring " + ring);
+        change(() -> nic().replaceNotifiers(ring));
     }
 
     private void disable() {

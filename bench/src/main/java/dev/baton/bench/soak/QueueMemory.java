@@ -1,5 +1,6 @@
 package dev.baton.bench.soak;
 
+import dev.baton.ffi.EventFd;
 import dev.baton.vhostuser.FrontEndRing;
 import dev.baton.vhostuser.SharedMemory;
 import dev.baton.virtqueue.Features;
@@ -70,6 +71,13 @@ final class QueueMemory implements AutoCloseable {
             freeLargeSlots[freeLargeCount++] = slot;
         }
         return made;
+    }
+
+    /** Makes other eventfds for the ring; returns the ring as it was, with the former ones. */
+    FrontEndRing replaceNotifiers() {
+        FrontEndRing former = ring();
+        ring = new FrontEndRing(index, former.layout(), memory, EventFd.create(), EventFd.create());
+        return former;
     }
 
     FrontEndRing ring() {
