@@ -11,8 +11,8 @@ import java.nio.file.Path;
  * @param mode       who listens on it
  * @param queuePairs queue pairs offered to the front-end, 1 to 128
  * @param offloads   whether checksum and segmentation offload are offered, as far as the wired port takes them
- * @param memoryLimitBytes bytes of address space that the front-end's memory may take, 1 MiB to 16 TiB; the front-end is
- *     refused more
+ * @param memoryLimitBytes bytes of address space that the front-end's memory may take, 1 MiB to 16 TiB; more is
+ *     refused
  * @param backendTransfer the switch of this device: whether in a handover the state of the back end that it is wired to
  *     is transferred; otherwise the new owner opens a back end of its own
  */

@@ -134,7 +134,8 @@ class MalformedContentTest {
 
     @Test
     void moreRingsThanQueuePairsHave() throws HandoverException {
-        refusesPort(new FrontEndState("vm0", 1, true, "/s", true, true, 1L << 44, 0, null, sample.socket(), sample.session()),
+        refusesPort(new FrontEndState("vm0", 1, true, "/s", true, true, 1L << 44, 0, null, sample.socket(),
+            sample.session()),
             HandoverError.MALFORMED, "section front-end vm0: number of rings is 4, not in 0 to 2");
     }
 

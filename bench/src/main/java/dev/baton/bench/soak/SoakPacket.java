@@ -203,7 +203,7 @@ final class SoakPacket implements AutoCloseable {
         RawMemory.putInt(at + 4, Integer.reverseBytes((int) first * 7919 + index * partBytes));
         RawMemory.putInt(at + 8, Integer.reverseBytes(stream));
         int flags = TCP_ACK | (index + count == parts ? TCP_PSH : 0) | (is(KIND_ECN) && index == 0 ? TCP_CWR : 0);
-        word(at + 12, TCP_BYTES / 4 << 12 | flags);
+        word(at + 12, ((TCP_BYTES / 4) << 12) | flags);
         word(at + 14, 8192);
         RawMemory.putInt(at + 16, 0);
     }

@@ -45,7 +45,8 @@ class RunOptionsTest {
 
     @Test
     void theEffectiveConfigurationIsAConfigurationFile() {
-        RunOptions options = cli(VM + ",queues=4,memory-limit=5000M,backend-transfer=on", TAP + ",netns=/run/netns/blue",
+        RunOptions options = cli(VM + ",queues=4,memory-limit=5000M,backend-transfer=on",
+                TAP + ",netns=/run/netns/blue",
                 "--wire tap0=vm0", "--cpus 1", "--idle busy", "--control /run/c.sock", "--backend-transfer off",
                 "--profile 0.1", "--port loopback:mirror", "--port null:sink", "--port null:source,send=60");
         assertThat(RunOptions.of(ConfigFile.parse("f", options.describe()), List.of())).isEqualTo(options);
@@ -80,12 +81,15 @@ class RunOptionsTest {
         "vhost-user:vm0,path=/a,mode=both  | 'mode' is server or client, not 'both'",
         "vhost-user:vm0,path=/a,offloads=1 | 'offloads' is on or off, not '1'",
         "vhost-user:vm0,path=/a,memory-limit=1M | ok",
-        "vhost-user:vm0,path=/a,memory-limit=1048575 | 'memory-limit' is bytes, or a number with K, M, G or T, from 1M to 16T, not '1048575'",
+        "vhost-user:vm0,path=/a,memory-limit=1048575 | 'memory-limit' is bytes, or a number with K, M, G"
+            + " or T, from 1M to 16T, not '1048575'",
         "vhost-user:vm0,path=/a,memory-limit=16T | ok",
-        "vhost-user:vm0,path=/a,memory-limit=16385G | 'memory-limit' is bytes, or a number with K, M, G or T, from 1M to 16T",
+        "vhost-user:vm0,path=/a,memory-limit=16385G | 'memory-limit' is bytes, or a number with K, M, G or T",
         "vhost-user:vm0,path=/a,memory-limit=99999999T | 'memory-limit' is bytes, or a number with K, M, G or T",
-        "vhost-user:vm0,path=/a,memory-limit=9x | 'memory-limit' is bytes, or a number with K, M, G or T, from 1M to 16T, not '9x'",
-        "vhost-user:vm0,path=/a,memory-limit= | 'memory-limit' is bytes, or a number with K, M, G or T, from 1M to 16T, not ''",
+        "vhost-user:vm0,path=/a,memory-limit=9x | 'memory-limit' is bytes, or a number with K, M, G or T, from 1M"
+            + " to 16T, not '9x'",
+        "vhost-user:vm0,path=/a,memory-limit= | 'memory-limit' is bytes, or a number with K, M, G or T, from 1M"
+            + " to 16T, not ''",
         "vhost-user:vm0,path=/a,queues=0   | 'queues' is a number from 1 to 128, not '0'",
         "vhost-user:vm0,path=/a,queues=129 | 'queues' is a number from 1 to 128, not '129'",
         "vhost-user:vm0,path=/a,queues=2x  | 'queues' is a number from 1 to 128, not '2x'",
