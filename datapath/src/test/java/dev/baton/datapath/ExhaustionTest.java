@@ -144,6 +144,34 @@ class ExhaustionTest {
         }
     }
 
+    /** Two takeovers later the limit is still what the operator said, for the guest that is there and those to come. */
+    @Test
+    void theLimitForMemoryGoesAlongInATakeover() throws Exception {
+        long limit = 1L << 20;
+        HandoverOptions options = HandoverOptions.defaults().withRehearsals(0);
+        Datapath owner = Datapath.launch(DatapathConfig.defaults());
+        try (Fd file = MemFd.create("memory", 2 * limit)) {
+            VhostUserPort port = owner.add(VhostUserPortConfig.listen("s", folder.resolve("s"))
+                .withMemoryLimit(limit));
+            owner.wire(port, owner.add(new LoopbackPortConfig("loop", 1)));
+            try (FrontEnd guest = FrontEnd.connect(port.socketPath(), Duration.ofSeconds(20))) {
+                guest.negotiate(TestGuest.FEATURES, ProtocolFeatures.IMPLEMENTED);
+                assertThat(add(guest, 0, limit, file)).isZero();
+                owner = HandoverPair.attempt(owner, options, options).datapath();
+                assertThat(add(guest, 1L << 32, 4096, file)).isOne();
+                owner = HandoverPair.attempt(owner, options, options).datapath();
+                assertThat(owner.ports().getFirst().describe()).contains(",memory-limit=1M");
+            }
+            try (FrontEnd next = FrontEnd.connect(port.socketPath(), Duration.ofSeconds(20))) {
+                next.negotiate(TestGuest.FEATURES, ProtocolFeatures.IMPLEMENTED);
+                assertThat(add(next, 0, limit + 4096, file)).isOne();
+                assertThat(add(next, 0, limit, file)).isZero();
+            }
+        } finally {
+            owner.close();
+        }
+    }
+
     private static long add(FrontEnd frontEnd, long address, long bytes, Fd file) throws ProtocolException {
         ByteBuffer region = ByteBuffer.allocate(40).order(ByteOrder.LITTLE_ENDIAN);
         region.putLong(0).putLong(address).putLong(bytes).putLong(address).putLong(0);
