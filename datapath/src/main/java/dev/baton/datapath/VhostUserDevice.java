@@ -129,6 +129,11 @@ final class VhostUserDevice implements BackendDevice {
     }
 
     @Override
+    public long memoryLimitBytes() {
+        return config.memoryLimitBytes();
+    }
+
+    @Override
     public int maxQueuePairs() {
         return config.queuePairs();
     }

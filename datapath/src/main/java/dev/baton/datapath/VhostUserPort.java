@@ -73,7 +73,7 @@ public final class VhostUserPort extends VirtqueuePort {
         super(state.name(), state.queuePairs(), counters, baton, conductor, state.firstQueueRecord());
         this.config = new VhostUserPortConfig(state.name(), Path.of(state.socketPath()),
             state.listens() ? SocketMode.SERVER : SocketMode.CLIENT, state.queuePairs(), state.offloads(),
-            state.backendTransfer());
+            state.memoryLimitBytes(), state.backendTransfer());
         this.conductor = conductor;
         this.faults = new PortFaults(config.name(), counters);
         this.device = new VhostUserDevice(this, config);
@@ -99,7 +99,8 @@ public final class VhostUserPort extends VirtqueuePort {
         BackendConnection served = connection;
         return new FrontEndState(name(), queuePairs(), config.backendTransfer(),
             config.socket().toAbsolutePath().toString(),
-            config.mode() == SocketMode.SERVER, config.offloads(), firstQueueRecord(), socket.listener(),
+            config.mode() == SocketMode.SERVER, config.offloads(), config.memoryLimitBytes(), firstQueueRecord(),
+            socket.listener(),
             served == null ? null : served.socket(), served == null ? null : served.state());
     }
 
@@ -206,6 +207,8 @@ public final class VhostUserPort extends VirtqueuePort {
     public String describe() {
         return "vhost-user:" + name() + ",path=" + config.socket() + ",queues=" + queuePairs()
             + (config.mode() == SocketMode.CLIENT ? ",mode=client" : "") + (config.offloads() ? "" : ",offloads=off")
+            + (config.memoryLimitBytes() == VhostUserPortConfig.MAX_MEMORY_LIMIT_BYTES ? ""
+                : ",memory-limit=" + ByteSize.text(config.memoryLimitBytes()))
             + (config.backendTransfer() ? "" : ",backend-transfer=off");
     }
 

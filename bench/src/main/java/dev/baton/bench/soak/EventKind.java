@@ -25,6 +25,8 @@ enum EventKind {
     RESTART(Who.GUEST, 4, "rings are stopped and started again"),
     /** A ring starts anew in another size. */
     RESIZE(Who.GUEST, 3, "a ring is stopped and made anew in another size"),
+    /** Running rings get other eventfds. */
+    NOTIFIERS(Who.GUEST, 3, "the kick and call descriptors of a running ring are replaced"),
     /** Queues are disabled for a while. */
     DISABLE(Who.GUEST, 4, "queues are disabled and enabled again"),
     /** The guest does not look at its rings for a while. */
