@@ -138,12 +138,14 @@ public final class FileIo {
     }
 
     /**
-     * Why a transfer failed; what failed has had no effect. EAGAIN is an everyday thing and is believed: should it be
-     * wrong, the next attempt tells. Everything else is asked for once more, by a call that keeps its errno.
+     * Why a transfer failed. EAGAIN is an everyday thing and is believed: should it be wrong, the next attempt tells.
+     * EFAULT is believed because no call of the JVM's own ends so, and because what was read is gone. Everything else
+     * is asked for once more, by a call that keeps its errno: what failed so has had no effect.
      */
     private static long failedTransfer(long number, int fd, long address, long length) {
-        if (Native.errno() == Errno.EAGAIN) {
-            return -Errno.EAGAIN;
+        int errno = Native.errno();
+        if (errno == Errno.EAGAIN || errno == Errno.EFAULT) {
+            return -errno;
         }
         MemorySegment state = Native.state();
         try {
