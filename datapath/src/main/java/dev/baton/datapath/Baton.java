@@ -20,6 +20,8 @@ import java.util.BitSet;
  *      20  slots        4   capacity
  *      24  ready        4   1, written last with release
  *      32  succession   8   {@link Succession}
+ *      64  unsettled 2048   a byte for each queue record: of a port's first one, 1 while its owner has messages of
+ *                           the front-end's in its hands that not all standbys have been told of
  *    4096  lanes      256   bytes each: {@link LaneRecord}
  *     ...  queues      64   bytes each: {@link QueueRecord}
  *     ...  slots   262144   bytes each: {@link StagingSlot}
@@ -41,6 +43,7 @@ final class Baton implements AutoCloseable {
     private static final int SLOTS_OFFSET = 20;
     private static final int READY_OFFSET = 24;
     private static final int SUCCESSION_OFFSET = 32;
+    private static final int UNSETTLED_OFFSET = 64;
     private static final int HEADER_BYTES = 4096;
     private static final long QUEUES_START = HEADER_BYTES + (long) LANES * LaneRecord.BYTES;
     private static final long SLOTS_START = QUEUES_START + (long) QUEUES * QueueRecord.BYTES;
@@ -136,6 +139,7 @@ final class Baton implements AutoCloseable {
     void freeQueues(int first, int count) {
         for (int i = first; i < first + count; i++) {
             queue(i).clear();
+            unsettled(i, false);
         }
         queues.clear(first, first + count);
     }
@@ -150,6 +154,16 @@ final class Baton implements AutoCloseable {
     /** The turn that comes next. */
     Succession succession() {
         return new Succession(mapping.address() + SUCCESSION_OFFSET);
+    }
+
+    /** Whether a port's owner has messages in its hands that a standby may not know of; by its first queue record. */
+    boolean unsettled(int firstQueueRecord) {
+        return RawMemory.getByte(mapping.address() + UNSETTLED_OFFSET + firstQueueRecord) != 0;
+    }
+
+    /** Who reads this reads it when this process is dead, so that no order of memory matters. */
+    void unsettled(int firstQueueRecord, boolean unsettled) {
+        RawMemory.putByte(mapping.address() + UNSETTLED_OFFSET + firstQueueRecord, (byte) (unsettled ? 1 : 0));
     }
 
     LaneRecord lane(int index) {

@@ -28,6 +28,7 @@ final class Conductor implements Agent {
     private final Queue<Runnable> tasks = new MpscVarHandleArrayQueue<>(TASKS);
     private final Long2ObjectHashMap<Handler> handlers = new Long2ObjectHashMap<>();
     private final SignalGuard guard = new SignalGuard();
+    private final Standbys standbys;
     private final Runnable tick;
     private long nextToken = WAKE_TOKEN + 1;
     private volatile @Nullable Thread thread;
@@ -39,8 +40,9 @@ final class Conductor implements Agent {
     }
 
     /** Creates a conductor that runs {@code tick} about ten times a second. */
-    Conductor(Runnable tick) {
+    Conductor(Runnable tick, Standbys standbys) {
         this.tick = tick;
+        this.standbys = standbys;
         epoll.add(wake.fd(), Epoll.IN, WAKE_TOKEN);
     }
 
@@ -117,6 +119,11 @@ final class Conductor implements Agent {
     /** Who looks after what is signalled to front-ends. */
     SignalGuard guard() {
         return guard;
+    }
+
+    /** Who is told of changes, to go on if this process dies. */
+    Standbys standbys() {
+        return standbys;
     }
 
     @Override

@@ -47,8 +47,9 @@ public final class Datapath implements AutoCloseable {
             AgentCounters agentCounters = new AgentCounters(counters, i, cpu);
             agents.add(new DatapathAgent("baton-agent-" + i, cpu, pinned, agentCounters, this::memoryFaulted));
         }
-        topology = new Topology(baton, agents);
-        conductor = new Conductor(topology::tick);
+        Standbys standbys = new Standbys();
+        topology = new Topology(baton, agents, standbys);
+        conductor = new Conductor(topology::tick, standbys);
         conductorRunner = new AgentRunner(NoOpIdleStrategy.INSTANCE, Datapath::report, null, conductor);
         for (DatapathAgent agent : agents) {
             IdleStrategy idle =
@@ -232,7 +233,7 @@ public final class Datapath implements AutoCloseable {
                 options.faults().at(Edge.INCOMING_HELLO);
                 Hello peer = options.hello(Hello.Purpose.TAKEOVER).exchange(open, options.timeoutMs());
                 try (Fence fence = Fence.of(peer.pid());
-                     IncomingHandover incoming = new IncomingHandover(open, fence, options, startedNs)) {
+                     IncomingHandover incoming = new IncomingHandover(open, fence, options, startedNs, false)) {
                     return incoming.run();
                 }
             } catch (HandoverException e) {

@@ -36,12 +36,14 @@ final class Incoming {
     private final Description description;
     private final HandoverOptions options;
     private final HandoverFaults faults;
+    private final boolean alone;
     private final Datapath datapath;
     private final Map<String, Port> ports = new LinkedHashMap<>();
     private final Map<BackendPort, BackEndState> backEnds = new LinkedHashMap<>();
     private final Map<VhostUserPort, FrontEndState> frontEnds = new LinkedHashMap<>();
 
-    private Incoming(Description description, HandoverOptions options, Datapath datapath) {
+    private Incoming(Description description, HandoverOptions options, boolean alone, Datapath datapath) {
+        this.alone = alone;
         this.description = description;
         this.options = options;
         this.faults = options.faults();
@@ -52,12 +54,15 @@ final class Incoming {
      * Builds the datapath; its agents run and own nothing yet.
      *
      * @param description its descriptors are the datapath's from now on; when this throws they are closed
+     * @param alone       nobody goes on with a front-end that cannot be taken up: its connection ends with the owner's,
+     *     and the others are taken up all the same. Without, the whole is refused, and the owner goes on with all of
+     *     them.
      */
-    static Datapath build(Description description, HandoverOptions options) throws HandoverException {
+    static Datapath build(Description description, HandoverOptions options, boolean alone) throws HandoverException {
         Datapath launched = null;
         try {
             launched = launch(description.datapath());
-            Incoming incoming = new Incoming(description, options, launched);
+            Incoming incoming = new Incoming(description, options, alone, launched);
             incoming.onConductor();
             // Read when the lanes are claimed; the descriptor stays open until then.
             return launched;
@@ -125,6 +130,9 @@ final class Incoming {
                 }
                 case BackEndState backEnd -> {
                     BackendPort created = postponed(backEnd);
+                    if (alone && created instanceof TapPort tap) {
+                        tap.letOwnerGoOn();
+                    }
                     backEnds.put(created, backEnd);
                     yield created;
                 }
@@ -210,7 +218,12 @@ final class Incoming {
         faults.at(Edge.INCOMING_MAP);
         try {
             port.restoreConnection(connection, session);
-        } catch (ProtocolException | RuntimeException e) {
+        } catch (ProtocolException e) {
+            if (!alone) {
+                throw failed(label(state), e);
+            }
+            port.forsake(e);
+        } catch (RuntimeException e) {
             throw failed(label(state), e);
         }
     }

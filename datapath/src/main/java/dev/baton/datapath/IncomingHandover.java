@@ -31,6 +31,7 @@ final class IncomingHandover implements AutoCloseable {
     private final HandoverOptions options;
     private final HandoverFaults faults;
     private final long startedNs;
+    private final boolean alone;
     private volatile @Nullable Description description;
     private @Nullable Datapath datapath;
     private @Nullable Succession succession;
@@ -41,13 +42,15 @@ final class IncomingHandover implements AutoCloseable {
      *
      * @param peer      the old owner's process
      * @param startedNs when the first word was said
+     * @param alone     see {@link Incoming#build}
      */
-    IncomingHandover(HandoverChannel channel, Fence peer, HandoverOptions options, long startedNs) {
+    IncomingHandover(HandoverChannel channel, Fence peer, HandoverOptions options, long startedNs, boolean alone) {
         this.peer = peer;
         this.channel = channel;
         this.options = options;
         this.faults = options.faults();
         this.startedNs = startedNs;
+        this.alone = alone;
     }
 
     /** Takes over from the peer, with whom the versions are agreed upon. */
@@ -70,7 +73,11 @@ final class IncomingHandover implements AutoCloseable {
 
     /** Builds the datapath of a description, in the place of an older one. */
     void prepare(Description newer) throws HandoverException {
-        Datapath built = Incoming.build(newer, options);
+        replace(Incoming.build(newer, options, alone), newer);
+    }
+
+    /** A standby may be asked for what its owner has counted while it prepares on another thread. */
+    private synchronized void replace(Datapath built, Description newer) {
         close();
         datapath = built;
         succession = built.baton().succession();
@@ -154,8 +161,14 @@ final class IncomingHandover implements AutoCloseable {
     }
 
     /** What the former owner has counted so far. */
-    CountersSnapshot formerCounters() {
+    synchronized CountersSnapshot formerCounters() {
         return CountersSnapshot.read(Objects.requireNonNull(description).datapath().counters());
+    }
+
+    /** Whether the former owner has told all that it has done for its front-ends. */
+    synchronized boolean isOwnerSettled() {
+        return Objects.requireNonNull(datapath).topology().ports().stream()
+            .noneMatch(port -> port instanceof VhostUserPort vhostUser && vhostUser.unsettled());
     }
 
     /** The former owner's threads that touch rings and connections; empty: unknown. */
@@ -166,10 +179,13 @@ final class IncomingHandover implements AutoCloseable {
     /** Takes all lanes of an owner that is known to be dead; the caller has begun the succession. */
     Takeover seize() {
         Datapath taken = Objects.requireNonNull(datapath);
+        taken.conductor().run(taken.topology()::forsakeUnsettled);
         LaneClaims claims = LaneClaims.none(taken);
         long askedNs = System.nanoTime();
         int recovered = claims.seizeLeft(formerCounters());
-        return settle(taken, claims, askedNs, recovered);
+        Takeover takeover = settle(taken, claims, askedNs, recovered);
+        taken.conductor().run(taken.topology()::refreshTaps);
+        return takeover;
     }
 
     /** The lanes run here: front-ends are served, counters go on, agents move to their CPUs. */
@@ -203,7 +219,7 @@ final class IncomingHandover implements AutoCloseable {
 
     /** Lets a datapath go that was built and not taken. */
     @Override
-    public void close() {
+    public synchronized void close() {
         Datapath built = datapath;
         if (built != null) {
             datapath = null;

@@ -50,14 +50,15 @@ record Outgoing(long changes, DatapathState datapath, List<PortState> ports, Lis
     }
 
     /** A description, and the loan of its descriptors, which begins while nothing can change. */
-    private record Lent(Outgoing description, Loan loan) implements AutoCloseable {
+    record Lent(Outgoing description, Loan loan) implements AutoCloseable {
         @Override
         public void close() {
             loan.close();
         }
     }
 
-    private static Lent lend(Datapath datapath, HandoverOptions options, int schemaVersion) throws HandoverException {
+    /** A description that is sent later, off the conductor's thread too; its descriptors stay open until then. */
+    static Lent lend(Datapath datapath, HandoverOptions options, int schemaVersion) throws HandoverException {
         Object result = datapath.conductor().call(() -> {
             try {
                 Outgoing description = describe(datapath, options, schemaVersion);

@@ -14,19 +14,25 @@ import dev.baton.virtqueue.Virtqueue;
  *
  * <p>Theory of operation. A guest is offered every offload before anybody knows who will be at the other end of its
  * wire, and keeps what it acked when another guest comes there. So what the receiver does not take is done here: the
- * frame is copied, summed up or cut ({@link SoftwareOffload}), and its parts are placed. A part has a receive buffer of
- * its own, so the frame first waits until there are buffers for all of them, but for no more than a quarter of the
- * ring: a driver with a short ring may never have more. Parts that find no buffer then are dropped, as they would be
- * by a device whose queue runs over.
+ * frame is copied, summed up or cut ({@link SoftwareOffload}), and its parts are placed. For the first part it waits as
+ * a frame does that is taken as it is. Every part has receive buffers of its own, so it also waits for those of the
+ * others, but for no more than a quarter of the ring, for a driver with a short ring may never have more, and not
+ * longer than {@value #PATIENCE_NS} ns after the driver has offered the last one, for it need not offer as many as the
+ * ring has room for. Parts that find no buffer then are dropped, as they would be by a device whose queue runs over.
  */
 final class SoftwareDelivery implements AutoCloseable {
     /** More than the headers of a frame have in earnest; to estimate with. */
     private static final int HEADERS = 128;
+    /** Longer than a guest that runs leaves its buffers alone. */
+    private static final long PATIENCE_NS = 1_000_000_000;
 
     private final VirtqueueEnd target;
     private final ReceiveWindow window;
     private final FramePlacer placer;
     private final SoftwareOffload offload;
+    /** How many chains there were when the frame that waits was looked at first, and when that was. */
+    private int offered = -1;
+    private long offeredNs;
 
     SoftwareDelivery(VirtqueueEnd target, ReceiveWindow window, FramePlacer placer) {
         this.target = target;
@@ -69,7 +75,7 @@ final class SoftwareDelivery implements AutoCloseable {
         return true;
     }
 
-    /** Whether there are chains for all that the frame is likely to become, or all that it makes sense to wait for. */
+    /** Whether there are chains for the first part, and for as many of the others as it makes sense to wait for. */
     private boolean room(Virtqueue targetQueue, int length, long header) {
         int gsoSize = Requests.gsoSize(header);
         boolean cut = Offloads.gsoType(header) != VirtioNetHeader.GSO_NONE;
@@ -79,8 +85,28 @@ final class SoftwareDelivery implements AutoCloseable {
             return false;
         }
         int chainsOfPart = target.mergeable() ? (partBytes + window.chainBytes() - 1) / window.chainBytes() : 1;
-        int wanted = Math.clamp((long) parts * chainsOfPart, 1, Math.max(1, targetQueue.size() / Transfer.RING_SHARE));
-        return window.chainsLeft() >= wanted || window.refresh(targetQueue) >= wanted || !targetQueue.fetchedAll();
+        int needed = Math.min(chainsOfPart, targetQueue.size());
+        int share = Math.max(1, targetQueue.size() / Transfer.RING_SHARE);
+        int wanted = Math.max(needed, Math.clamp((long) parts * chainsOfPart, 1, share));
+        if (window.chainsLeft() >= wanted) {
+            offered = -1;
+            return true;
+        }
+        int chains = window.refresh(targetQueue);
+        if (chains >= wanted || !targetQueue.fetchedAll() || (chains >= needed && isAll(chains))) {
+            offered = -1;
+            return true;
+        }
+        return false;
+    }
+
+    /** Whether the driver has not offered more than so many chains for a while. */
+    private boolean isAll(int chains) {
+        if (chains != offered) {
+            offered = chains;
+            offeredNs = System.nanoTime();
+        }
+        return System.nanoTime() - offeredNs > PATIENCE_NS;
     }
 
     @Override

@@ -1,7 +1,6 @@
 package dev.baton.datapath;
 
 import dev.baton.ffi.Fd;
-import dev.baton.handover.Description;
 import dev.baton.handover.DescriptionReader;
 import dev.baton.handover.Edge;
 import dev.baton.handover.HandoverChannel;
@@ -19,12 +18,17 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Theory of operation. It holds duplicates of all the owner's descriptors, so that no front-end sees a disconnect
  * and no TAP goes when the owner does; and a datapath built from the owner's last description, next to it, with its
- * code warmed up. Every change brings a new description. It watches the channel and the owner's threads, which end when
+ * code warmed up. Every change brings a new description, which lies in the channel before the front-end that asked for
+ * the change is answered ({@link StandbyFeed}); it is read at once, and prepared as soon as the one before it is
+ * ({@link Follower}). It watches the channel and the owner's threads, which end when
  * the owner dies, and the owner's heartbeats, which cease when it is stuck. Either way it ends the owner's process, and
  * makes sure by pidfd that nothing of it is left that could touch a ring or a descriptor, before it touches anything:
  * two owners at a time is the one thing that must not be. An incoming owner that was taking over when the owner died
- * has precedence, as long as it lives: {@link Succession}. Then it takes the epoch of every lane and goes on from where
- * the guests' own rings stand: of the burst that the owner died in, at most that burst is lost or repeated.
+ * has precedence, as long as it lives: {@link Succession}. Then it reads what the owner has left in the channel,
+ * prepares the last description of it that is whole, and ends the connections of front-ends with whose messages the
+ * owner died in its hands ({@link VhostUserPort}): they connect again. Then it takes the epoch of every lane and goes
+ * on from where the guests' own rings stand: of the burst that the owner died in, at most that burst is lost or
+ * repeated.
  */
 public final class Standby implements AutoCloseable {
     static final String ENDED_IN_ORDER = "the active Baton was told to end";
@@ -46,7 +50,7 @@ public final class Standby implements AutoCloseable {
         this.options = options;
         this.ownerPid = ownerPid;
         this.fence = fence;
-        this.incoming = new IncomingHandover(channel, fence, options, startedNs);
+        this.incoming = new IncomingHandover(channel, fence, options, startedNs, true);
     }
 
     /** How the wait of a standby ended. */
@@ -125,6 +129,11 @@ public final class Standby implements AutoCloseable {
         return incoming.ports();
     }
 
+    /** Whether the owner has no message of a front-end's in its hands, and has told all that came of those before. */
+    boolean isOwnerSettled() {
+        return incoming.isOwnerSettled();
+    }
+
     /**
      * Waits for the owner's end. Call it once; then close the standby.
      *
@@ -132,12 +141,13 @@ public final class Standby implements AutoCloseable {
      * @throws HandoverException when the standby cannot go on, or could not end a stuck owner
      */
     public Ending await(long heartbeatTimeoutMs) throws HandoverException {
-        try (Vigil vigil = new Vigil(channel, fence)) {
+        try (Follower follower = new Follower(incoming, channel); Vigil vigil = new Vigil(channel, fence)) {
             while (true) {
-                Ending ending = switch (vigil.await(LOOK_MS)) {
-                    case WORD -> hear();
-                    case END -> seize();
-                    case NOTHING -> isStuck(heartbeatTimeoutMs) ? seize() : null;
+                HandoverException failure = follower.failure();
+                Ending ending = failure != null ? ending(failure, follower) : switch (vigil.await(LOOK_MS)) {
+                    case WORD -> hear(follower);
+                    case END -> seize(follower);
+                    case NOTHING -> isStuck(heartbeatTimeoutMs) ? seize(follower) : null;
                 };
                 if (ending != null) {
                     return ending;
@@ -146,38 +156,69 @@ public final class Standby implements AutoCloseable {
         }
     }
 
-    private @Nullable Ending hear() throws HandoverException {
+    private @Nullable Ending hear(Follower follower) throws HandoverException {
         try {
-            Received next = channel.receive(options.timeoutMs(), Section.DATAPATH, Section.MOVED);
-            if (next.section() == Section.MOVED) {
-                next.close();
-                return new Ending.Relieved();
-            }
-            follow(DescriptionReader.readAfter(next, channel, options.timeoutMs()));
-            return null;
+            return listen(follower);
         } catch (HandoverException e) {
-            return ending(e);
+            return ending(e, follower);
         }
     }
 
-    private void follow(Description newer) throws HandoverException {
-        incoming.prepare(newer);
-        HandoverMessages.sendStep(channel, Section.STANDBY, incoming.generation());
+    private @Nullable Ending listen(Follower follower) throws HandoverException {
+        Received next = channel.receive(options.timeoutMs(), Section.DATAPATH, Section.MOVED);
+        if (next.section() == Section.MOVED) {
+            next.close();
+            return new Ending.Relieved();
+        }
+        follower.follow(DescriptionReader.readAfter(next, channel, options.timeoutMs()));
+        return null;
     }
 
-    private Ending ending(HandoverException problem) throws HandoverException {
-        if (problem.kind() == HandoverError.REFUSED && problem.reason().contains(ENDED_IN_ORDER)) {
+    private Ending ending(HandoverException problem, Follower follower) throws HandoverException {
+        if (isEndInOrder(problem)) {
             return new Ending.Ended();
         }
-        boolean silent = problem.kind() == HandoverError.PEER_GONE || problem.kind() == HandoverError.TRUNCATED
-            || problem.kind() == HandoverError.TIMEOUT || problem.kind() == HandoverError.SOCKET_FAILED;
-        if (silent && fence.hasEnded(Fence.DEATH_TIMEOUT_MS)) {
-            return seize();
+        if (isSilence(problem) && fence.hasEnded(Fence.DEATH_TIMEOUT_MS)) {
+            return seize(follower);
         }
         if (problem.kind() != HandoverError.CLOSED) {
             HandoverMessages.refuse(channel, problem);
         }
         throw problem;
+    }
+
+    private static boolean isEndInOrder(HandoverException problem) {
+        return problem.kind() == HandoverError.REFUSED && problem.reason().contains(ENDED_IN_ORDER);
+    }
+
+    private static boolean isSilence(HandoverException problem) {
+        return switch (problem.kind()) {
+            case PEER_GONE, TRUNCATED, TIMEOUT, SOCKET_FAILED -> true;
+            default -> false;
+        };
+    }
+
+    /**
+     * Hears all that an owner has said that says nothing more. A last description that did not come whole is none: what
+     * it would have told nobody has been answered for.
+     */
+    private @Nullable Ending hearLastWords(Follower follower) throws HandoverException {
+        try {
+            Ending ending = null;
+            while (ending == null && channel.awaitInput(0)) {
+                ending = listen(follower);
+            }
+            return ending;
+        } catch (HandoverException e) {
+            if (isEndInOrder(e)) {
+                return new Ending.Ended();
+            }
+            // The end of the channel, or it was heard before.
+            if (isSilence(e) || e.kind() == HandoverError.CLOSED) {
+                return null;
+            }
+            throw e;
+        }
     }
 
     private boolean isStuck(long heartbeatTimeoutMs) {
@@ -186,9 +227,14 @@ public final class Standby implements AutoCloseable {
             agent.aliveNs() != 0 && nowNs - agent.aliveNs() > TimeUnit.MILLISECONDS.toNanos(heartbeatTimeoutMs));
     }
 
-    private Ending seize() throws HandoverException {
+    private Ending seize(Follower follower) throws HandoverException {
         options.faults().at(Edge.STANDBY_FENCE);
         fence.end();
+        Ending last = hearLastWords(follower);
+        if (last != null) {
+            return last;
+        }
+        follower.finish();
         options.faults().at(Edge.STANDBY_CLAIM);
         Succession succession = incoming.succession();
         while (!succession.begin()) {

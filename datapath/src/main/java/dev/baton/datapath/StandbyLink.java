@@ -1,6 +1,5 @@
 package dev.baton.datapath;
 
-import dev.baton.handover.Edge;
 import dev.baton.handover.HandoverChannel;
 import dev.baton.handover.HandoverError;
 import dev.baton.handover.HandoverException;
@@ -11,9 +10,9 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The active owner's side of a standby: describes the datapath, and once more whenever something in the description
- * has changed, until either of them goes. A standby that goes is no loss; the owner that goes in order says so, for all
- * that the standby sees of one that does not is that it is gone.
+ * The active owner's side of a standby, from its HELLO until either of them goes; what it is told is the
+ * {@link StandbyFeed}'s. A standby that goes is no loss; the owner that goes in order says so, for all that the standby
+ * sees of one that does not is that it is gone.
  */
 final class StandbyLink {
     private static final int LOOK_MS = 20;
@@ -23,9 +22,7 @@ final class StandbyLink {
     private final HandoverChannel channel;
     private final HandoverOptions options;
     private final CountDownLatch finished = new CountDownLatch(1);
-    private volatile boolean changed;
     private volatile @Nullable Goodbye goodbye;
-    private long generation;
 
     /** Why the owner is the owner no more. */
     enum Goodbye {
@@ -42,52 +39,46 @@ final class StandbyLink {
     }
 
     void run() throws HandoverException {
-        Runnable listener = () -> changed = true;
-        datapath.conductor().run(() -> datapath.topology().onChange(listener));
+        StandbyFeed feed = new StandbyFeed(datapath, channel, options);
         try {
-            describe();
-            while (goodbye == null) {
-                if (channel.awaitInput(LOOK_MS)) {
-                    hearWhyItGoes();
-                    return;
-                }
-                if (changed && goodbye == null) {
-                    describe();
-                }
-            }
-            sayGoodbye();
+            datapath.conductor().run(() -> datapath.conductor().standbys().add(feed));
+            feed.begin();
+            follow(feed);
         } catch (DatapathException e) {
             // The datapath ended under our hands.
             sayGoodbye();
         } finally {
-            if (goodbye == null) {
-                datapath.conductor().run(() -> datapath.topology().removeChangeListener(listener));
-            }
+            feed.end();
         }
     }
 
-    /** A standby has nothing to say but that it goes; one that says nothing at all has simply gone. */
-    private void hearWhyItGoes() throws HandoverException {
+    private void follow(StandbyFeed feed) throws HandoverException {
         try {
-            channel.receive(options.timeoutMs(), Section.STANDBY).close();
+            while (goodbye == null) {
+                HandoverException failure = feed.failure();
+                // One that has gone may have said why: that is heard below.
+                if (failure != null && failure.kind() != HandoverError.PEER_GONE) {
+                    throw failure;
+                }
+                if (feed.isLate()) {
+                    feed.catchUp(LOOK_MS);
+                } else if (channel.awaitInput(LOOK_MS)) {
+                    // Which description it is ready for, or why it goes.
+                    HandoverMessages.awaitStep(channel, Section.STANDBY, options.timeoutMs());
+                }
+            }
+            sayGoodbye();
         } catch (HandoverException e) {
+            // One that says nothing at all has simply gone.
             if (e.kind() != HandoverError.PEER_GONE) {
                 throw e;
             }
         }
     }
 
-    private void describe() throws HandoverException {
-        changed = false;
-        generation++;
-        Outgoing.send(datapath, options, channel, generation);
-        options.faults().at(Edge.STANDBY_ATTACH);
-        HandoverMessages.awaitStep(channel, Section.STANDBY, generation, Standby.PATIENCE_MS);
-    }
-
     private void sayGoodbye() throws HandoverException {
         if (goodbye == Goodbye.MOVED) {
-            HandoverMessages.sendStep(channel, Section.MOVED, generation);
+            HandoverMessages.sendStep(channel, Section.MOVED, 0);
         } else {
             HandoverMessages.refuse(channel, Section.STANDBY.label(), Standby.ENDED_IN_ORDER);
         }

@@ -40,6 +40,8 @@ public final class TapPort extends BackendPort {
         prepare(device);
     }
 
+    private boolean ownerGoesOn;
+
     private TapPort(String name, int queuePairs, TapOptions options, Counters counters, Baton baton, int firstSlot) {
         super(name, queuePairs, counters, baton, firstSlot);
         this.options = options;
@@ -114,6 +116,20 @@ public final class TapPort extends BackendPort {
 
     @Nullable TapDevice deviceIfPresent() {
         return device;
+    }
+
+    /** The owner may change the device after it has described it: this port is a standby's. */
+    void letOwnerGoOn() {
+        ownerGoesOn = true;
+    }
+
+    boolean ownerGoesOn() {
+        return ownerGoesOn;
+    }
+
+    /** The owner is dead: what it did to the device after it described it last is undone, or made known. */
+    void refresh() {
+        unlessDeleted(device()::refresh);
     }
 
     /** The device that a transfer brought. */

@@ -54,7 +54,7 @@ final class TapTransfer implements BackendTransfer {
             throw refused(HandoverError.MALFORMED, "nothing was loaded");
         }
         try {
-            port.restored(TapDevice.restore(state));
+            port.restored(port.ownerGoesOn() ? TapDevice.restoreOlder(state) : TapDevice.restore(state));
         } catch (TapException e) {
             throw refused(HandoverError.DESCRIPTOR_KIND, String.valueOf(e.getMessage()));
         }

@@ -16,15 +16,15 @@ final class Topology {
     private final List<DatapathAgent> agents;
     private final List<Port> ports = new ArrayList<>();
     private final List<Wiring> wirings = new ArrayList<>();
-    private final List<Runnable> changeListeners = new ArrayList<>();
+    private final Standbys standbys;
     private final List<Runnable> putOff = new ArrayList<>();
     private long changes;
-    private long changesTold;
     private boolean frozen;
 
-    Topology(Baton baton, List<DatapathAgent> agents) {
+    Topology(Baton baton, List<DatapathAgent> agents, Standbys standbys) {
         this.baton = baton;
         this.agents = agents;
+        this.standbys = standbys;
     }
 
     /** In the order they were added; an incoming datapath adds its own here. */
@@ -170,15 +170,6 @@ final class Topology {
         return all;
     }
 
-    /** Runs the listener soon after each change. */
-    void onChange(Runnable listener) {
-        changeListeners.add(listener);
-    }
-
-    void removeChangeListener(Runnable listener) {
-        changeListeners.remove(listener);
-    }
-
     /** Nothing that a description tells changes from now on. */
     void freeze() {
         if (frozen) {
@@ -188,6 +179,29 @@ final class Topology {
         for (Port port : ports) {
             if (port instanceof VhostUserPort vhostUser) {
                 vhostUser.freeze();
+            }
+        }
+    }
+
+    /** After the owner's death: TAPs are made what their front-ends make of them. */
+    void refreshTaps() {
+        for (Port port : ports) {
+            if (port instanceof TapPort tap && tap.initialised()) {
+                tap.refresh();
+            }
+        }
+        for (Port port : ports) {
+            if (port instanceof VhostUserPort vhostUser) {
+                vhostUser.tellPeer();
+            }
+        }
+    }
+
+    /** Ends the connections of a dead owner's of which it is not known how they stand; {@link #serve} follows. */
+    void forsakeUnsettled() {
+        for (Port port : ports) {
+            if (port instanceof VhostUserPort vhostUser) {
+                vhostUser.forsakeUnsettled();
             }
         }
     }
@@ -230,9 +244,12 @@ final class Topology {
                 vhostUser.tick();
             }
         }
-        if (!changeListeners.isEmpty() && changes() != changesTold) {
-            changesTold = changes();
-            List.copyOf(changeListeners).forEach(Runnable::run);
+        if (standbys.tell()) {
+            for (Port port : ports) {
+                if (port instanceof VhostUserPort vhostUser) {
+                    vhostUser.settle();
+                }
+            }
         }
     }
 }

@@ -66,6 +66,38 @@ final class VhostUserDevice implements BackendDevice {
         preparing = false;
     }
 
+    /** The virtqueues that were prepared are not taken up; returns when no agent looks at one any more. */
+    void forsake() {
+        acked = 0;
+        for (int index = 0; index < running.length; index++) {
+            if (running[index] != null) {
+                running[index] = null;
+                port.atQuiescentPoint(index / 2, end(index)::forget);
+            }
+        }
+    }
+
+    /** What the wired port is to know of a connection that {@link #forsake} has ended. */
+    void tellForsaken() {
+        givePeer(Offloads.NONE);
+        for (int index = 0; index < running.length; index++) {
+            port.atQuiescentPoint(index / 2, end(index)::stop);
+        }
+        tellPeer();
+    }
+
+    void tellPeer() {
+        for (int index = 0; index < running.length; index += 2) {
+            tellPeer(index);
+        }
+    }
+
+    /** Everything that is announced to the back end is described before it is answered. */
+    @Override
+    public void answering() throws ProtocolException {
+        port.answering();
+    }
+
     long ackedFeatures() {
         return acked;
     }
@@ -94,6 +126,11 @@ final class VhostUserDevice implements BackendDevice {
     @Override
     public long protocolFeatures() {
         return ProtocolFeatures.IMPLEMENTED;
+    }
+
+    @Override
+    public long memoryLimitBytes() {
+        return config.memoryLimitBytes();
     }
 
     @Override
@@ -141,8 +178,12 @@ final class VhostUserDevice implements BackendDevice {
     public QueueState stopRing(int index) {
         Running stopped = Objects.requireNonNull(running[index], "virtqueue is not running");
         running[index] = null;
-        tellPeer(index);
         VirtqueueEnd end = end(index);
+        if (preparing) {
+            end.forget();
+            return stopped.queue.state().restarted();
+        }
+        tellPeer(index);
         port.atQuiescentPoint(index / 2, () -> {
             end.stop();
             end.enable(false);

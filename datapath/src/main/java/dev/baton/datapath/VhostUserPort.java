@@ -2,6 +2,7 @@ package dev.baton.datapath;
 
 import dev.baton.ffi.Epoll;
 import dev.baton.ffi.Fd;
+import dev.baton.ffi.UnixSocket;
 import dev.baton.handover.FrontEndState;
 import dev.baton.vhostuser.BackendConnection;
 import dev.baton.vhostuser.ErrorKind;
@@ -28,6 +29,10 @@ import org.jspecify.annotations.Nullable;
  *   idle --wired--> waiting --connected--> serving --gone, or broke the protocol--> waiting
  *     ^-------------------------- unwired: the front-end is disconnected --'
  * </pre>
+ *
+ * <p>From the first byte that is read of a message until all standbys have been told what came of it, and the front-end
+ * has been answered, the port is {@linkplain Baton#unsettled unsettled}. Nobody can know then what a front-end believes
+ * whose back end died: who goes on {@linkplain #forsake ends its connection}, and it connects again.
  */
 public final class VhostUserPort extends VirtqueuePort {
     private static final Logger LOG = System.getLogger(VhostUserPort.class.getPackageName());
@@ -43,6 +48,8 @@ public final class VhostUserPort extends VirtqueuePort {
     private boolean frozen;
     /** Changes of connections that are gone. */
     private long pastChanges;
+    /** Why the connection that another owner served was not taken up, until that is told. */
+    private @Nullable ProtocolException forsaken;
 
     VhostUserPort(VhostUserPortConfig config, Counters counters, Baton baton, Conductor conductor) {
         super(config.name(), config.queuePairs(), counters, baton, conductor);
@@ -66,7 +73,7 @@ public final class VhostUserPort extends VirtqueuePort {
         super(state.name(), state.queuePairs(), counters, baton, conductor, state.firstQueueRecord());
         this.config = new VhostUserPortConfig(state.name(), Path.of(state.socketPath()),
             state.listens() ? SocketMode.SERVER : SocketMode.CLIENT, state.queuePairs(), state.offloads(),
-            state.backendTransfer());
+            state.memoryLimitBytes(), state.backendTransfer());
         this.conductor = conductor;
         this.faults = new PortFaults(config.name(), counters);
         this.device = new VhostUserDevice(this, config);
@@ -92,7 +99,8 @@ public final class VhostUserPort extends VirtqueuePort {
         BackendConnection served = connection;
         return new FrontEndState(name(), queuePairs(), config.backendTransfer(),
             config.socket().toAbsolutePath().toString(),
-            config.mode() == SocketMode.SERVER, config.offloads(), firstQueueRecord(), socket.listener(),
+            config.mode() == SocketMode.SERVER, config.offloads(), config.memoryLimitBytes(), firstQueueRecord(),
+            socket.listener(),
             served == null ? null : served.socket(), served == null ? null : served.state());
     }
 
@@ -102,8 +110,58 @@ public final class VhostUserPort extends VirtqueuePort {
      */
     void restoreConnection(Fd connected, SessionState session) throws ProtocolException {
         device.prepare();
-        connection = BackendConnection.restore(connected, device, session);
-        device.prepared();
+        try {
+            connection = BackendConnection.restore(connected, device, session);
+        } finally {
+            device.prepared();
+        }
+    }
+
+    /**
+     * Ends the connection of an owner that died, instead of taking it up; nothing of it is touched. The rest follows
+     * with {@link #serve}.
+     */
+    void forsake(ProtocolException why) {
+        forsaken = why;
+        device.forsake();
+        BackendConnection left = connection;
+        if (left != null) {
+            pastChanges = changes() + 1;
+            connection = null;
+            UnixSocket.shutdown(left.socket());
+            left.abandon();
+        }
+    }
+
+    /** {@link #forsake} if nobody knows what became of the front-end's last messages. */
+    void forsakeUnsettled() {
+        if (connection != null && unsettled()) {
+            forsake(new ProtocolException(ErrorKind.OWNER_DIED,
+                "its back end died with messages of the front-end in its hands"));
+        }
+    }
+
+    /** Tells the wired port which queue pairs take frames. */
+    void tellPeer() {
+        device.tellPeer();
+    }
+
+    private void tellForsaken() {
+        ProtocolException why = forsaken;
+        if (why != null) {
+            forsaken = null;
+            device.tellForsaken();
+            faults.count(why.kind());
+            problem(why.getMessage());
+        }
+    }
+
+    /** What the front-end is about to be answered for is told to standbys first. */
+    void answering() throws ProtocolException {
+        conductor.standbys().tell();
+        if (connection == null) {
+            throw new ProtocolException(ErrorKind.MEMORY_TRUNCATED, "the front-end cut its shared memory short");
+        }
     }
 
     /** Moves whenever something changed that {@link #save} tells. */
@@ -125,6 +183,8 @@ public final class VhostUserPort extends VirtqueuePort {
     /** Goes on after {@link #freeze}, or begins after a handover. */
     void serve() {
         frozen = false;
+        settleFormer();
+        tellForsaken();
         BackendConnection served = connection;
         if (served != null) {
             watch(served);
@@ -147,6 +207,8 @@ public final class VhostUserPort extends VirtqueuePort {
     public String describe() {
         return "vhost-user:" + name() + ",path=" + config.socket() + ",queues=" + queuePairs()
             + (config.mode() == SocketMode.CLIENT ? ",mode=client" : "") + (config.offloads() ? "" : ",offloads=off")
+            + (config.memoryLimitBytes() == VhostUserPortConfig.MAX_MEMORY_LIMIT_BYTES ? ""
+                : ",memory-limit=" + ByteSize.text(config.memoryLimitBytes()))
             + (config.backendTransfer() ? "" : ",backend-transfer=off");
     }
 
@@ -205,6 +267,7 @@ public final class VhostUserPort extends VirtqueuePort {
 
     private void readable(BackendConnection readable) {
         boolean open;
+        unsettle();
         try {
             open = readable.onReadable();
         } catch (ProtocolException e) {
@@ -219,6 +282,9 @@ public final class VhostUserPort extends VirtqueuePort {
         if (!open) {
             disconnect();
             socket.resume();
+        }
+        if (conductor.standbys().upToDate()) {
+            settle();
         }
     }
 

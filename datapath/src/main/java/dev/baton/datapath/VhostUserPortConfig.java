@@ -1,5 +1,6 @@
 package dev.baton.datapath;
 
+import dev.baton.vhostuser.BackendDevice;
 import java.nio.file.Path;
 
 /**
@@ -10,45 +11,64 @@ import java.nio.file.Path;
  * @param mode       who listens on it
  * @param queuePairs queue pairs offered to the front-end, 1 to 128
  * @param offloads   whether checksum and segmentation offload are offered, as far as the wired port takes them
+ * @param memoryLimitBytes bytes of address space that the front-end's memory may take, 1 MiB to 16 TiB; more is
+ *     refused
  * @param backendTransfer the switch of this device: whether in a handover the state of the back end that it is wired to
  *     is transferred; otherwise the new owner opens a back end of its own
  */
 public record VhostUserPortConfig(String name, Path socket, SocketMode mode, int queuePairs, boolean offloads,
-                                  boolean backendTransfer) {
+                                  long memoryLimitBytes, boolean backendTransfer) {
     /** What vhost-user front-ends of today can use: virtio-net's bound is higher. */
     public static final int MAX_QUEUE_PAIRS = 128;
+    /** The least limit for memory: less is no guest's. */
+    public static final long MIN_MEMORY_LIMIT_BYTES = 1L << 20;
+    /** The greatest limit for memory, and the default. */
+    public static final long MAX_MEMORY_LIMIT_BYTES = BackendDevice.MAX_MEMORY_BYTES;
 
-    /** Checks name and number of queue pairs. */
+    /** Checks name, number of queue pairs and limit. */
     public VhostUserPortConfig {
         PortNames.check(name);
         if (queuePairs < 1 || queuePairs > MAX_QUEUE_PAIRS) {
             throw new DatapathException("port " + name + ": queues=" + queuePairs + " is not in 1 to "
                 + MAX_QUEUE_PAIRS);
         }
+        if (memoryLimitBytes < MIN_MEMORY_LIMIT_BYTES || memoryLimitBytes > MAX_MEMORY_LIMIT_BYTES) {
+            throw new DatapathException("port " + name + ": a memory limit of " + memoryLimitBytes
+                + " bytes is not in " + MIN_MEMORY_LIMIT_BYTES + " to " + MAX_MEMORY_LIMIT_BYTES);
+        }
     }
 
     /** Baton listens on the socket. */
     public static VhostUserPortConfig listen(String name, Path socket) {
-        return new VhostUserPortConfig(name, socket, SocketMode.SERVER, 1, true, true);
+        return new VhostUserPortConfig(name, socket, SocketMode.SERVER, 1, true, MAX_MEMORY_LIMIT_BYTES, true);
     }
 
     /** Baton connects to the socket, again and again until the front-end is there. */
     public static VhostUserPortConfig connect(String name, Path socket) {
-        return new VhostUserPortConfig(name, socket, SocketMode.CLIENT, 1, true, true);
+        return new VhostUserPortConfig(name, socket, SocketMode.CLIENT, 1, true, MAX_MEMORY_LIMIT_BYTES, true);
     }
 
     /** This configuration with another number of queue pairs. */
     public VhostUserPortConfig withQueuePairs(int newQueuePairs) {
-        return new VhostUserPortConfig(name, socket, mode, newQueuePairs, offloads, backendTransfer);
+        return new VhostUserPortConfig(name, socket, mode, newQueuePairs, offloads, memoryLimitBytes,
+            backendTransfer);
     }
 
     /** This configuration with offloads on or off. */
     public VhostUserPortConfig withOffloads(boolean newOffloads) {
-        return new VhostUserPortConfig(name, socket, mode, queuePairs, newOffloads, backendTransfer);
+        return new VhostUserPortConfig(name, socket, mode, queuePairs, newOffloads, memoryLimitBytes,
+            backendTransfer);
+    }
+
+    /** This configuration with another limit for the front-end's memory, bytes. */
+    public VhostUserPortConfig withMemoryLimit(long newMemoryLimitBytes) {
+        return new VhostUserPortConfig(name, socket, mode, queuePairs, offloads, newMemoryLimitBytes,
+            backendTransfer);
     }
 
     /** This configuration with the device's {@code backend-transfer} switch on or off. */
     public VhostUserPortConfig withBackendTransfer(boolean newBackendTransfer) {
-        return new VhostUserPortConfig(name, socket, mode, queuePairs, offloads, newBackendTransfer);
+        return new VhostUserPortConfig(name, socket, mode, queuePairs, offloads, memoryLimitBytes,
+            newBackendTransfer);
     }
 }

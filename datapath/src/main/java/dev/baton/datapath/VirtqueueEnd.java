@@ -89,6 +89,16 @@ final class VirtqueueEnd {
         call.to(newCall);
     }
 
+    /** The virtqueue that was prepared is not taken up: its owner runs it, or nobody does any more. */
+    void forget() {
+        queue = null;
+        generation++;
+        release();
+        enabled = false;
+        kick = null;
+        call.to(null);
+    }
+
     /** The virtqueue is this owner's now, and goes on where the record says. */
     void resume() {
         Virtqueue resumed = queue;

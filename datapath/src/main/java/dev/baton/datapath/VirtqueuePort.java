@@ -11,6 +11,8 @@ public abstract sealed class VirtqueuePort extends Port permits VhostUserPort, M
 
     private final Baton baton;
     private final int firstQueueRecord;
+    /** What the baton says of this port, as far as it was said here. */
+    private boolean inHand;
 
     /** A new port. */
     VirtqueuePort(String name, int queuePairs, Counters counters, Baton baton, Conductor conductor) {
@@ -52,6 +54,32 @@ public abstract sealed class VirtqueuePort extends Port permits VhostUserPort, M
 
     final int firstQueueRecord() {
         return firstQueueRecord;
+    }
+
+    /** Whether the port's owner died with messages in its hands that a standby may not know of. */
+    final boolean unsettled() {
+        return baton.unsettled(firstQueueRecord);
+    }
+
+    /** Says so, for who goes on if this process dies. */
+    final void unsettle() {
+        inHand = true;
+        baton.unsettled(firstQueueRecord, true);
+    }
+
+    /** Nothing is in hand that is not told. */
+    final void settle() {
+        if (inHand) {
+            inHand = false;
+            baton.unsettled(firstQueueRecord, false);
+        }
+    }
+
+    /** What a former owner said of this is past. */
+    final void settleFormer() {
+        if (!inHand) {
+            baton.unsettled(firstQueueRecord, false);
+        }
     }
 
     /** A virtqueue broke the rules and does nothing more until it is started again; conductor's thread. */

@@ -56,6 +56,10 @@ public enum Edge {
     INCOMING_CLAIMED,
     /** Incoming: CONFIRMED. */
     INCOMING_CONFIRM,
+    /** Active with a standby: a change is about to be described. */
+    STANDBY_CHANGE,
+    /** Active with a standby: the change lies in the standby's channel, and its front-end has no answer yet. */
+    STANDBY_TOLD,
     /** Standby: it is about to attach. */
     STANDBY_ATTACH,
     /** Standby: everything is ready. */

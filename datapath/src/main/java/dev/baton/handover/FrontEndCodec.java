@@ -3,6 +3,7 @@ package dev.baton.handover;
 import dev.baton.ffi.Fd;
 import dev.baton.handover.sbe.FrontEndPortDecoder;
 import dev.baton.handover.sbe.FrontEndPortEncoder;
+import dev.baton.vhostuser.BackendDevice;
 import dev.baton.vhostuser.SessionState;
 
 /** The section FRONT_END; what belongs to the session is {@link SessionCodec}'s. */
@@ -30,6 +31,12 @@ final class FrontEndCodec {
             throw new HandoverException(label, HandoverError.UNKNOWN_VERSION,
                 "its guest migrates, which the peer's schema version " + version + " has no words for");
         }
+        boolean tellsLimit = version >= FrontEndPortEncoder.memoryLimitSinceVersion();
+        if (!tellsLimit && state.memoryLimitBytes() != BackendDevice.MAX_MEMORY_BYTES) {
+            throw new HandoverException(label, HandoverError.UNKNOWN_VERSION, "its memory is limited to "
+                + state.memoryLimitBytes() + " bytes, which the peer's schema version " + version
+                + " has no words for");
+        }
         message.queuePairs(state.queuePairs()).backendTransfer(BodyWriter.flag(state.backendTransfer()))
             .listens(BodyWriter.flag(state.listens())).offloads(BodyWriter.flag(state.offloads()))
             .firstQueueRecord(state.firstQueueRecord()).listener(body.descriptor(state.listener()))
@@ -40,6 +47,9 @@ final class FrontEndCodec {
         }
         if (version >= FrontEndPortEncoder.inflightSinceVersion()) {
             SessionCodec.writeInflight(message, body, session);
+        }
+        if (tellsLimit) {
+            message.memoryLimit(state.memoryLimitBytes());
         }
         SessionCodec.writeGroups(message, body, session);
         message.name(state.name()).socketPath(state.socketPath());
@@ -62,6 +72,12 @@ final class FrontEndCodec {
         boolean transfer = body.flag("backend-transfer", message.backendTransferRaw());
         boolean listens = body.flag("listens", message.listensRaw());
         boolean offloads = body.flag("offloads", message.offloadsRaw());
+        // An owner of a version without it has no limit but the one that holds for all.
+        long limit = message.actingVersion() < FrontEndPortDecoder.memoryLimitSinceVersion()
+            ? BackendDevice.MAX_MEMORY_BYTES : message.memoryLimit();
+        if (limit < 1 || limit > BackendDevice.MAX_MEMORY_BYTES) {
+            throw body.malformed("a memory limit of " + limit + " bytes");
+        }
         int firstQueueRecord = body.number("first queue record", message.firstQueueRecord(), 0, Integer.MAX_VALUE);
         Fd listener = body.optional(message.listener(), DescriptorKind.SOCKET, "listening socket");
         Fd connection = body.optional(message.connection(), DescriptorKind.SOCKET, "connection");
@@ -82,13 +98,16 @@ final class FrontEndCodec {
             throw body.malformed("it has no session, but parts of one");
         }
         SessionState session = hasSession ? groups.session(body, message, partial) : null;
-        return new FrontEndState(name, queuePairs, transfer, path, listens, offloads, firstQueueRecord, listener,
+        return new FrontEndState(name, queuePairs, transfer, path, listens, offloads, limit, firstQueueRecord, listener,
             connection, session);
     }
 
     private static int blockLength(int version) {
-        if (version >= FrontEndPortEncoder.inflightSinceVersion()) {
+        if (version >= FrontEndPortEncoder.memoryLimitSinceVersion()) {
             return FrontEndPortEncoder.BLOCK_LENGTH;
+        }
+        if (version >= FrontEndPortEncoder.inflightSinceVersion()) {
+            return FrontEndPortEncoder.memoryLimitEncodingOffset();
         }
         return version >= FrontEndPortEncoder.logSinceVersion()
             ? FrontEndPortEncoder.inflightEncodingOffset() : FrontEndPortEncoder.logEncodingOffset();

@@ -49,6 +49,8 @@ public final class HandoverChannel implements AutoCloseable {
     private final ReentrantLock sending = new ReentrantLock();
     private final AtomicBoolean closed = new AtomicBoolean();
     private volatile int schemaVersion;
+    /** Under the lock of those who send. */
+    private boolean held;
 
     private HandoverChannel(Fd socket, HandoverFaults faults, long sendTimeoutMs) {
         this.socket = socket;
@@ -175,7 +177,10 @@ public final class HandoverChannel implements AutoCloseable {
             if (fault == Fault.SILENCE) {
                 sender.skip();
             } else if (fault != Fault.CLOSE) {
-                sender.send(section, label, versionOf(section), body, numbers(label, descriptors), fault);
+                sender.add(section, label, versionOf(section), body, numbers(label, descriptors), fault);
+            }
+            if (!held || fault == Fault.TRUNCATE) {
+                sender.flush();
             }
         } catch (HandoverException e) {
             throw e.kind() == HandoverError.PEER_GONE ? refusalOr(e) : e;
@@ -184,6 +189,45 @@ public final class HandoverChannel implements AutoCloseable {
         }
         if (fault == Fault.CLOSE || fault == Fault.TRUNCATE) {
             close();
+        }
+    }
+
+    /** What sends sections. */
+    @FunctionalInterface
+    public interface Sending {
+        /** Sends them. */
+        void run() throws HandoverException;
+    }
+
+    /**
+     * Runs what sends sections, and keeps these for {@link #flush}: nothing here waits for the peer. Nothing else comes
+     * in between. The descriptors have to stay open until they are sent.
+     */
+    public void hold(Sending sections) throws HandoverException {
+        sending.lock();
+        held = true;
+        try {
+            sections.run();
+        } finally {
+            held = false;
+            sending.unlock();
+        }
+    }
+
+    /**
+     * Sends what was {@linkplain #hold held}. It never looks at what the peer says: another thread may listen.
+     *
+     * @param timeoutMs how long the peer may take
+     * @return false when it did not take all: call again; what is sent otherwise comes after it
+     */
+    public boolean flush(long timeoutMs) throws HandoverException {
+        long deadlineNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMs);
+        sending.lock();
+        try {
+            checkOpen(CHANNEL);
+            return sender.flush(deadlineNs);
+        } finally {
+            sending.unlock();
         }
     }
 

@@ -6,7 +6,9 @@ import dev.baton.ffi.Fd;
 import dev.baton.ffi.RawMemory;
 import dev.baton.ffi.SyscallException;
 import java.lang.foreign.Arena;
+import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Queue;
 
 /**
  * Puts sections on a stream. More descriptors than a message takes go with the first bytes of the header, one byte for
@@ -19,6 +21,7 @@ final class SectionSender {
     private final Fd socket;
     private final Waiting waiting;
     private final long timeoutNs;
+    private final Queue<Parcel> outbox = new ArrayDeque<>();
     private long lastSequence;
 
     SectionSender(Fd socket, Waiting waiting, long timeoutNs) {
@@ -27,9 +30,28 @@ final class SectionSender {
         this.timeoutNs = timeoutNs;
     }
 
-    /** Sends a section, or what the fault makes of it. The descriptors stay the caller's. */
-    void send(Section section, String label, int schemaVersion, byte[] body, int[] descriptors, Fault fault)
-        throws HandoverException {
+    /** A section that is not yet sent whole. */
+    private static final class Parcel {
+        private final String label;
+        private final byte[] bytes;
+        private final int length;
+        private final int[] descriptors;
+        private int sent;
+        private int passed;
+
+        Parcel(String label, byte[] bytes, int length, int[] descriptors) {
+            this.label = label;
+            this.bytes = bytes;
+            this.length = length;
+            this.descriptors = descriptors;
+        }
+    }
+
+    /**
+     * Takes a section, or what the fault makes of it, to be sent by {@link #flush}. The descriptors stay the caller's,
+     * and open until then.
+     */
+    void add(Section section, String label, int schemaVersion, byte[] body, int[] descriptors, Fault fault) {
         int version = fault == Fault.UNKNOWN_VERSION ? FORGED_VERSION : schemaVersion;
         if (fault != Fault.REPLAY || lastSequence == 0) {
             lastSequence++;
@@ -47,7 +69,36 @@ final class SectionSender {
         } else if (fault == Fault.CORRUPT) {
             bytes[bytes.length - 1] ^= 0x40;
         }
-        put(label, bytes, fault == Fault.TRUNCATE ? bytes.length / 2 : bytes.length, passed);
+        outbox.add(new Parcel(label, bytes, fault == Fault.TRUNCATE ? bytes.length / 2 : bytes.length, passed));
+    }
+
+    /** Sends all that there is; the peer may take the timeout for it. */
+    void flush() throws HandoverException {
+        if (!flush(System.nanoTime() + timeoutNs)) {
+            String label = outbox.element().label;
+            outbox.clear();
+            throw new HandoverException(label, HandoverError.TIMEOUT, "the peer did not read it in time");
+        }
+    }
+
+    /** Sends as much as the peer takes until the deadline; false when that was not all: it is to be called again. */
+    boolean flush(long deadlineNs) throws HandoverException {
+        boolean failed = true;
+        try {
+            while (!outbox.isEmpty()) {
+                if (!put(outbox.element(), deadlineNs)) {
+                    failed = false;
+                    return false;
+                }
+                outbox.remove();
+            }
+            failed = false;
+            return true;
+        } finally {
+            if (failed) {
+                outbox.clear();
+            }
+        }
     }
 
     /** A section that is swallowed: its number is used up, so that the peer misses it as soon as another one comes. */
@@ -55,42 +106,40 @@ final class SectionSender {
         lastSequence++;
     }
 
-    private void put(String label, byte[] bytes, int length, int[] descriptors) throws HandoverException {
-        long deadlineNs = System.nanoTime() + timeoutNs;
+    private boolean put(Parcel parcel, long deadlineNs) throws HandoverException {
         try (Arena arena = Arena.ofConfined()) {
-            long address = arena.allocate(length).address();
-            RawMemory.copyFromArray(bytes, 0, address, length);
-            int sent = 0;
-            int passed = 0;
-            while (sent < length) {
-                int until = Math.min(descriptors.length, passed + MESSAGE_DESCRIPTORS);
-                boolean more = until < descriptors.length;
-                int[] now = Arrays.copyOfRange(descriptors, passed, until);
-                long count = DescriptorMessage.send(
-                    socket, address + sent, more ? 1 : length - sent, now, DescriptorMessage.MSG_DONTWAIT);
-                if (count == -Errno.EAGAIN) {
-                    await(label, deadlineNs);
-                } else {
-                    sent += (int) count;
-                    passed = until;
+            long address = arena.allocate(parcel.length).address();
+            RawMemory.copyFromArray(parcel.bytes, 0, address, parcel.length);
+            while (parcel.sent < parcel.length) {
+                int until = Math.min(parcel.descriptors.length, parcel.passed + MESSAGE_DESCRIPTORS);
+                boolean more = until < parcel.descriptors.length;
+                int[] now = Arrays.copyOfRange(parcel.descriptors, parcel.passed, until);
+                long count = DescriptorMessage.send(socket, address + parcel.sent,
+                    more ? 1 : parcel.length - parcel.sent, now, DescriptorMessage.MSG_DONTWAIT);
+                if (count != -Errno.EAGAIN) {
+                    parcel.sent += (int) count;
+                    parcel.passed = until;
+                } else if (!await(parcel.label, deadlineNs)) {
+                    return false;
                 }
             }
+            return true;
         } catch (IllegalStateException e) {
-            throw new HandoverException(label, HandoverError.CLOSED, "the channel was closed on this side", e);
+            throw new HandoverException(parcel.label, HandoverError.CLOSED, "the channel was closed on this side", e);
         } catch (SyscallException e) {
             boolean gone = e.errno() == Errno.EPIPE || e.errno() == Errno.ECONNRESET;
-            throw new HandoverException(label, gone ? HandoverError.PEER_GONE : HandoverError.SOCKET_FAILED,
+            throw new HandoverException(parcel.label, gone ? HandoverError.PEER_GONE : HandoverError.SOCKET_FAILED,
                 gone ? "the peer closed the channel" : "" + e.getMessage(), e);
         }
     }
 
-    private void await(String label, long deadlineNs) throws HandoverException {
-        switch (waiting.until(deadlineNs)) {
-            case READY -> { }
+    /** False when there was no room in time. */
+    private boolean await(String label, long deadlineNs) throws HandoverException {
+        return switch (waiting.until(deadlineNs)) {
+            case READY -> true;
             case WOKEN ->
                 throw new HandoverException(label, HandoverError.CLOSED, "the channel was closed on this side");
-            case TIMEOUT ->
-                throw new HandoverException(label, HandoverError.TIMEOUT, "the peer did not read it in time");
-        }
+            case TIMEOUT -> false;
+        };
     }
 }

@@ -153,7 +153,7 @@ final class ChildOwner implements AutoCloseable {
                         owner.add(VhostUserPortConfig.listen("b", Path.of(arguments[4]))));
                     say('r');
                     for (int order = System.in.read(); order == 's'; order = System.in.read()) {
-                        attend(owner, UnixSocket.connect(socket, UnixSocket.STREAM));
+                        attend(owner, UnixSocket.connect(socket, UnixSocket.STREAM), options);
                     }
                     owner.handOver(UnixSocket.connect(Path.of(arguments[5]), UnixSocket.STREAM), options);
                 }
@@ -169,10 +169,10 @@ final class ChildOwner implements AutoCloseable {
         }
     }
 
-    private static void attend(Datapath owner, Fd channel) {
+    private static void attend(Datapath owner, Fd channel, HandoverOptions options) {
         Thread.ofPlatform().daemon().start(() -> {
             try {
-                owner.standBy(channel, HandoverWorld.OPTIONS);
+                owner.standBy(channel, options);
             } catch (HandoverException e) {
                 System.err.println("the standby has gone: " + e.getMessage());
             }

@@ -117,6 +117,68 @@ class ExhaustionTest {
         }
     }
 
+    /** What the operator lets a port map, and a page more: that front-end is refused, the one beside it is not. */
+    @Test
+    void memoryBeyondThePortsOwnLimitIsRefused() throws ProtocolException {
+        long page = 4096;
+        long limit = 1L << 20;
+        try (Datapath datapath = Datapath.launch(DatapathConfig.defaults());
+             Fd file = MemFd.create("memory", 2 * limit)) {
+            VhostUserPort small = datapath.add(VhostUserPortConfig.listen("s", folder.resolve("s"))
+                .withMemoryLimit(limit));
+            VhostUserPort large = datapath.add(VhostUserPortConfig.listen("l", folder.resolve("l")));
+            datapath.wire(small, large);
+            try (FrontEnd guest = FrontEnd.connect(small.socketPath(), Duration.ofSeconds(20));
+                 FrontEnd other = FrontEnd.connect(large.socketPath(), Duration.ofSeconds(20))) {
+                guest.negotiate(TestGuest.FEATURES, ProtocolFeatures.IMPLEMENTED);
+                other.negotiate(TestGuest.FEATURES, ProtocolFeatures.IMPLEMENTED);
+                assertThat(add(guest, 0, limit - page, file)).isZero();
+                assertThat(add(guest, 1L << 32, 2 * page, file)).isOne();
+                assertThat(datapath.state(small)).startsWith("connected").contains("too-much-memory")
+                    .contains("this port maps at most 0x100000 bytes, 0x1000 are left");
+                assertThat(add(guest, 1L << 32, page, file)).isZero();
+                assertThat(add(guest, 1L << 33, page, file)).isOne();
+                assertThat(add(other, 0, 2 * limit, file)).isZero();
+                assertThat(datapath.state(large)).doesNotContain("too-much-memory");
+            }
+        }
+    }
+
+    /** Two takeovers later the limit is still what the operator said, for the guest that is there and those to come. */
+    @Test
+    void theLimitForMemoryGoesAlongInATakeover() throws Exception {
+        long limit = 1L << 20;
+        HandoverOptions options = HandoverOptions.defaults().withRehearsals(0);
+        Datapath owner = Datapath.launch(DatapathConfig.defaults());
+        try (Fd file = MemFd.create("memory", 2 * limit)) {
+            VhostUserPort port = owner.add(VhostUserPortConfig.listen("s", folder.resolve("s"))
+                .withMemoryLimit(limit));
+            owner.wire(port, owner.add(new LoopbackPortConfig("loop", 1)));
+            try (FrontEnd guest = FrontEnd.connect(port.socketPath(), Duration.ofSeconds(20))) {
+                guest.negotiate(TestGuest.FEATURES, ProtocolFeatures.IMPLEMENTED);
+                assertThat(add(guest, 0, limit, file)).isZero();
+                owner = HandoverPair.attempt(owner, options, options).datapath();
+                assertThat(add(guest, 1L << 32, 4096, file)).isOne();
+                owner = HandoverPair.attempt(owner, options, options).datapath();
+                assertThat(owner.ports().getFirst().describe()).contains(",memory-limit=1M");
+            }
+            try (FrontEnd next = FrontEnd.connect(port.socketPath(), Duration.ofSeconds(20))) {
+                next.negotiate(TestGuest.FEATURES, ProtocolFeatures.IMPLEMENTED);
+                assertThat(add(next, 0, limit + 4096, file)).isOne();
+                assertThat(add(next, 0, limit, file)).isZero();
+            }
+        } finally {
+            owner.close();
+        }
+    }
+
+    private static long add(FrontEnd frontEnd, long address, long bytes, Fd file) throws ProtocolException {
+        ByteBuffer region = ByteBuffer.allocate(40).order(ByteOrder.LITTLE_ENDIAN);
+        region.putLong(0).putLong(address).putLong(bytes).putLong(address).putLong(0);
+        frontEnd.channel().send(Request.ADD_MEM_REG, true, region.array(), file);
+        return frontEnd.channel().receive(Request.ADD_MEM_REG);
+    }
+
     /** More memory than a port may map: the region is refused, the connection goes on, and other guests get theirs. */
     @Test
     void memoryBeyondThePortsBoundIsRefused() throws ProtocolException {
@@ -132,10 +194,7 @@ class ExhaustionTest {
                 frontEnd.negotiate(TestGuest.FEATURES, ProtocolFeatures.IMPLEMENTED);
                 long refused = 0;
                 for (int i = 0; i < 4; i++) {
-                    ByteBuffer region = ByteBuffer.allocate(40).order(ByteOrder.LITTLE_ENDIAN);
-                    region.putLong(0).putLong(i * huge).putLong(huge).putLong(i * huge).putLong(0);
-                    frontEnd.channel().send(Request.ADD_MEM_REG, true, region.array(), file);
-                    refused += frontEnd.channel().receive(Request.ADD_MEM_REG);
+                    refused += add(frontEnd, i * huge, huge, file);
                 }
                 assertThat(refused).isEqualTo(2);
                 assertThat(datapath.state(h)).startsWith("connected").contains("too-much-memory")

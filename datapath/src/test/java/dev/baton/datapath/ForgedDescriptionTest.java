@@ -65,6 +65,13 @@ class ForgedDescriptionTest {
     /** The owner's description as a new owner receives it, built after somebody has changed it. */
     private HandoverException refusal(UnaryOperator<PortState> port, UnaryOperator<WireState> wire)
         throws HandoverException {
+        try (Description received = forged(port, wire)) {
+            return Assertions.catchThrowableOfType(HandoverException.class,
+                () -> Incoming.build(received, HandoverWorld.OPTIONS, false).abandon());
+        }
+    }
+
+    private Description forged(UnaryOperator<PortState> port, UnaryOperator<WireState> wire) throws HandoverException {
         Outgoing real = Outgoing.of(world.owner(), HandoverWorld.OPTIONS, 1);
         Outgoing forged = new Outgoing(0, real.datapath(), real.ports().stream().map(port).toList(),
             real.wires().stream().map(wire).toList());
@@ -82,10 +89,7 @@ class ForgedDescriptionTest {
             hello.exchange(from, TIMEOUT_MS);
             Description received = DescriptionReader.read(from, TIMEOUT_MS);
             sent.join();
-            try (received) {
-                return Assertions.catchThrowableOfType(HandoverException.class,
-                    () -> Incoming.build(received, HandoverWorld.OPTIONS).abandon());
-            }
+            return received;
         }
     }
 
@@ -134,6 +138,19 @@ class ForgedDescriptionTest {
                 queue.enabled(), queue.hostVnetHdrLen())).queues(), 0, 0)));
     }
 
+    /** A standby has nobody to leave the front-end to: it goes on without that one, and with the others. */
+    @Test
+    void aStandbyTakesTheOthers() throws HandoverException {
+        Description received = forged(port -> withTap(port, state -> new TapState(
+            queues(state, queue -> new TapQueueState(queue.fd(), queue.usingVnetHdr(), false, false, false,
+                queue.enabled(), queue.hostVnetHdrLen())).queues(), 0, 0)), wire -> wire);
+        Datapath standby = Incoming.build(received, HandoverWorld.OPTIONS, true);
+        assertThat(standby.ports().stream().filter(VhostUserPort.class::isInstance).filter(port ->
+            standby.state(port).startsWith("waiting")).map(Port::name)).containsExactly("c");
+        standby.abandon();
+        received.close();
+    }
+
     @Test
     void aStateThatDoesNotFitTheSwitches() throws HandoverException {
         refuses(HandoverError.SWITCH_MISMATCH,
@@ -145,7 +162,8 @@ class ForgedDescriptionTest {
             "back-end t0: its state came, but backend-transfer is on and the device's switch is off here",
             port -> port instanceof FrontEndState front && front.name().equals("c")
                 ? new FrontEndState(front.name(), front.queuePairs(), false, front.socketPath(), front.listens(),
-                    front.offloads(), front.firstQueueRecord(), front.listener(), front.connection(), front.session())
+                    front.offloads(), front.memoryLimitBytes(), front.firstQueueRecord(), front.listener(),
+                    front.connection(), front.session())
                 : port);
     }
 
@@ -180,7 +198,8 @@ class ForgedDescriptionTest {
         for (int first : new int[] {0, 4096, Integer.MAX_VALUE - 1}) {
             refuses(HandoverError.MALFORMED, "front-end ", port -> port instanceof FrontEndState front
                 ? new FrontEndState(front.name(), front.queuePairs(), front.backendTransfer(), front.socketPath(),
-                    front.listens(), front.offloads(), first, front.listener(), front.connection(), front.session())
+                    front.listens(), front.offloads(), front.memoryLimitBytes(), first, front.listener(),
+                    front.connection(), front.session())
                 : port);
             refuses(HandoverError.MALFORMED, "back-end ", port -> port instanceof BackEndState back
                 ? new BackEndState(back.name(), back.queuePairs(), back.backendTransfer(), back.kind(),

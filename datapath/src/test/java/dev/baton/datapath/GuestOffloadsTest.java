@@ -161,6 +161,42 @@ class GuestOffloadsTest {
         }
     }
 
+    /** A driver need not offer as many buffers as its ring has room for; what it has is all that can be waited for. */
+    @Test
+    void aReceiverWithFewBuffersGetsWhatItHasRoomFor() throws ProtocolException {
+        FlowPacket packet = OffloadKind.TSO4.packet(60_000);
+        List<String> expected = OffloadKind.TSO4.cut(packet);
+        try (GuestRoute route = new GuestRoute(GuestRoute.Way.DIRECT, 1500, 1);
+             TestGuest one = sender(route, TestGuest.FEATURES | GIVES);
+             TestGuest two = TestGuest.connect(route.two.socketPath(),
+                 TestGuest.Shape.of(TestGuest.FEATURES).withOffered(20))) {
+            assertThat(one.send(0, OffloadKind.TSO4.header(packet), packet.frame())).isTrue();
+            assertThat(receive(two, 20).stream().map(Arrived::frame)).isEqualTo(expected.subList(0, 20));
+            await(() -> route.stats("two").tx().dropsByReason().getOrDefault("no-room", 0L) == expected.size() - 20);
+            route.transfer(one, two, 0, 500, i -> 60);
+        }
+    }
+
+    /** A frame that is only summed up waits for its buffers like any other, in a ring that holds one and a half. */
+    @Test
+    void aFrameThatIsSummedUpWaitsForAllItsBuffers() throws ProtocolException {
+        FlowPacket packet = OffloadKind.CHECKSUM.packet(1001);
+        try (GuestRoute route = new GuestRoute(GuestRoute.Way.DIRECT, 1500, 1);
+             TestGuest one = sender(route, TestGuest.FEATURES | GIVES);
+             TestGuest two = TestGuest.connect(route.two.socketPath(),
+                 TestGuest.Shape.of(TestGuest.FEATURES).withBuffers(16, 128, 2048))) {
+            for (int i = 0; i < 20; i++) {
+                assertThat(one.send(0, OffloadKind.CHECKSUM.header(packet), packet.frame())).isTrue();
+            }
+            List<String> all = new ArrayList<>();
+            while (all.size() < 20) {
+                receive(two, 1).forEach(arrived -> all.add(arrived.frame()));
+            }
+            assertThat(all).containsOnly(OffloadKind.CHECKSUM.cut(packet).getFirst());
+            assertThat(route.drops()).isZero();
+        }
+    }
+
     @ParameterizedTest
     @CsvSource({"0,offload-not-negotiated", "1,malformed-offload", "2,malformed-offload", "3,malformed-offload"})
     void aFrameThatMayNotAskOrAsksForNonsenseIsDroppedWhoeverReceives(int wrong, String reason)

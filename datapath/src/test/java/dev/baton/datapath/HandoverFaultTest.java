@@ -31,8 +31,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Timeout(180)
 class HandoverFaultTest {
     private static final Set<Edge> NOT_PASSED = EnumSet.of(Edge.OUTGOING_RELEASED, Edge.OUTGOING_CONFIRMED,
-        Edge.OUTGOING_LEAVE, Edge.INCOMING_CLAIMED, Edge.INCOMING_CONFIRM, Edge.STANDBY_ATTACH, Edge.STANDBY_READY,
-        Edge.STANDBY_FENCE, Edge.STANDBY_CLAIM);
+        Edge.OUTGOING_LEAVE, Edge.INCOMING_CLAIMED, Edge.INCOMING_CONFIRM, Edge.STANDBY_CHANGE, Edge.STANDBY_TOLD,
+        Edge.STANDBY_ATTACH, Edge.STANDBY_READY, Edge.STANDBY_FENCE, Edge.STANDBY_CLAIM);
     private static final Set<Section> WITH_DESCRIPTORS =
         EnumSet.of(Section.DATAPATH, Section.FRONT_END, Section.BACK_END);
     private static final HandoverOptions IMPATIENT = HandoverWorld.OPTIONS.withTimeoutMs(700);

@@ -13,6 +13,7 @@ import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.DatagramChannel;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
@@ -167,6 +168,102 @@ class MultiqueueTest {
                     }
                 });
             }
+        }
+    }
+
+    /**
+     * Many flows at a time, each of which is to stay where the guest asked, in order and without a gap, while queues
+     * beside theirs are detached and attached: the kernel numbers the others anew each time.
+     */
+    @Test
+    void flowsKeepTheirQueueAndOrderWhileOtherQueuesComeAndGo() throws Exception {
+        int pairs = 6;
+        int staying = 3;
+        try (TestNamespace namespace = TestNamespace.createOrSkip();
+             Datapath datapath = Datapath.launch(DatapathConfig.defaults().withName("test"))) {
+            VhostUserPort port = port(datapath, pairs);
+            TapPort tap = tap(datapath, namespace, pairs);
+            datapath.wire(port, tap);
+            namespace.ip("neigh", "add", "10.9.0.2", "lladdr", "02:00:00:00:00:02", "dev", "t0");
+            try (TestGuest guest = TestGuest.connect(port.socketPath(),
+                     TestGuest.Shape.of(FEATURES).withPairs(pairs, 128));
+                 DatagramChannel channel = socket(namespace)) {
+                byte[] mac = namespace.call(() -> NetDevice.hardwareAddress("t0"));
+                AnsweredFlows flows = new AnsweredFlows(guest, channel, mac, 12, staying);
+                toggle(guest, staying, pairs, () -> {
+                    for (int round = 0; round < 400; round++) {
+                        flows.askAndAnswer();
+                    }
+                });
+                assertThat(flows.strays()).isZero();
+                assertThat(datapath.state(tap)).startsWith("up, ");
+            }
+        }
+    }
+
+    /** Flows that a guest begins, several by each of its first pairs, and whose other end answers several times. */
+    private static final class AnsweredFlows {
+        private static final int ANSWERS = 8;
+        private static final int FIRST_PORT = 0x2000;
+        private static final int DESTINATION_PORT = 36;
+        private static final int PAYLOAD = 42;
+
+        private final TestGuest guest;
+        private final DatagramChannel channel;
+        private final byte[] mac;
+        private final int pairs;
+        private final long[] sent;
+        private final long[] received;
+        private long strays;
+
+        AnsweredFlows(TestGuest guest, DatagramChannel channel, byte[] mac, int flows, int pairs) {
+            this.guest = guest;
+            this.channel = channel;
+            this.mac = mac;
+            this.pairs = pairs;
+            this.sent = new long[flows];
+            this.received = new long[flows];
+        }
+
+        /** One question of each flow, and all answers, those of the flows mixed. */
+        void askAndAnswer() throws IOException {
+            InetSocketAddress[] asker = new InetSocketAddress[sent.length];
+            ByteBuffer datagram = ByteBuffer.allocate(64);
+            for (int flow = 0; flow < sent.length; flow++) {
+                byte[] question = Packets.udp(mac, "10.9.0.2", "10.9.0.1", PORT, flow);
+                question[34] = (byte) (FIRST_PORT >> 8);
+                question[35] = (byte) flow;
+                assertThat(guest.send(flow % pairs, question)).isTrue();
+                asker[flow] = receive(channel, datagram);
+            }
+            for (int answer = 0; answer < ANSWERS; answer++) {
+                for (int flow = 0; flow < sent.length; flow++) {
+                    datagram.clear().putLong(sent[flow]++).flip();
+                    channel.send(datagram, asker[flow]);
+                }
+            }
+            while (!Arrays.equals(sent, received)) {
+                for (int pair = 0; pair < guest.rings.size() / 2; pair++) {
+                    int by = pair;
+                    guest.receive(pair, (address, length) -> arrived(by, address));
+                }
+            }
+        }
+
+        private void arrived(int pair, long address) {
+            boolean udp = RawMemory.getShort(address + 12) == 0x0008 && RawMemory.getByte(address + 23) == 17;
+            int flow = Short.reverseBytes(RawMemory.getShort(address + DESTINATION_PORT)) - FIRST_PORT;
+            if (udp && flow >= 0 && flow < sent.length) {
+                assertThat(Long.reverseBytes(RawMemory.getLong(address + PAYLOAD))).as("answer of flow %d", flow)
+                    .isEqualTo(received[flow]);
+                received[flow]++;
+                strays += pair == flow % pairs ? 0 : 1;
+            }
+        }
+
+        /** Answers that came by another pair than the question went. */
+        long strays() {
+            return strays;
         }
     }
 

@@ -1,15 +1,23 @@
 package dev.baton.datapath;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.UnixSocket;
+import dev.baton.handover.Fault;
+import dev.baton.handover.HandoverChannel;
 import dev.baton.handover.HandoverException;
+import dev.baton.handover.HandoverFaults;
+import dev.baton.handover.Section;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A standby beside an owner that ends in order, is relieved, or changes; who dies has a process of its own. */
 @Timeout(120)
@@ -100,6 +108,41 @@ class StandbyTest {
             }
             owner.close();
             assertThat(ending.join()).isInstanceOf(Standby.Ending.Ended.class);
+        }
+    }
+
+    /** Descriptions that a standby finds when its owner is gone: all are read, and the last whole one counts. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void theLastWholeDescriptionCounts(boolean lastCut) throws HandoverException {
+        HandoverFaults cut = new HandoverFaults() {
+            private int sent;
+
+            @Override
+            public Fault onSend(Section section) {
+                return lastCut && section == Section.WIRES && ++sent == 3 ? Fault.TRUNCATE : Fault.NONE;
+            }
+        };
+        Fd[] pair = UnixSocket.pair(UnixSocket.STREAM);
+        try (HandoverChannel near = HandoverChannel.over(pair[0]);
+             Standby standby = Standby.rehearsing(near, OPTIONS)) {
+            try (HandoverChannel channel = HandoverChannel.over(pair[1], cut, 1_000)) {
+                Outgoing.send(owner, OPTIONS, channel, 1);
+                standby.learn();
+                owner.add(LoopbackPortConfig.named("one"));
+                Outgoing.send(owner, OPTIONS, channel, 2);
+                owner.add(LoopbackPortConfig.named("two"));
+                HandoverException end = catchThrowableOfType(HandoverException.class,
+                    () -> Outgoing.send(owner, OPTIONS, channel, 3));
+                assertThat(end != null).isEqualTo(lastCut);
+            }
+            owner.abandon();
+            Standby.Ending ending = standby.await(60_000);
+            assertThat(ending).isInstanceOf(Standby.Ending.Seized.class);
+            try (Datapath seized = ((Standby.Ending.Seized) ending).takeover().datapath()) {
+                assertThat(seized.ports().stream().map(Port::name))
+                    .isEqualTo(lastCut ? List.of("one") : List.of("one", "two"));
+            }
         }
     }
 }

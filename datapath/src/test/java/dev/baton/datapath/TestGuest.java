@@ -55,23 +55,28 @@ final class TestGuest implements AutoCloseable {
      * @param size         entries of each virtqueue
      * @param receiveBytes of each buffer of a receiveq
      * @param sendBytes    of each buffer of a transmitq
+     * @param offered      buffers that it offers in each receiveq at most
      * @param tracked      whether it keeps an inflight region, and so can outlive its back end
      */
-    record Shape(int pairs, long features, int size, int receiveBytes, int sendBytes, boolean tracked) {
+    record Shape(int pairs, long features, int size, int receiveBytes, int sendBytes, int offered, boolean tracked) {
         static Shape of(long features) {
-            return new Shape(1, features, SIZE, SLOT_BYTES, SLOT_BYTES, false);
+            return new Shape(1, features, SIZE, SLOT_BYTES, SLOT_BYTES, SIZE, false);
         }
 
         Shape withPairs(int newPairs, int newSize) {
-            return new Shape(newPairs, features, newSize, receiveBytes, sendBytes, tracked);
+            return new Shape(newPairs, features, newSize, receiveBytes, sendBytes, newSize, tracked);
         }
 
         Shape withBuffers(int newSize, int newReceiveBytes, int newSendBytes) {
-            return new Shape(pairs, features, newSize, newReceiveBytes, newSendBytes, tracked);
+            return new Shape(pairs, features, newSize, newReceiveBytes, newSendBytes, newSize, tracked);
+        }
+
+        Shape withOffered(int buffers) {
+            return new Shape(pairs, features, size, receiveBytes, sendBytes, buffers, tracked);
         }
 
         Shape withInflight() {
-            return new Shape(pairs, features, size, receiveBytes, sendBytes, true);
+            return new Shape(pairs, features, size, receiveBytes, sendBytes, offered, true);
         }
     }
 
@@ -96,7 +101,7 @@ final class TestGuest implements AutoCloseable {
             drivers.add(driver);
             slotOfHead.add(new long[shape.size()]);
             freeSlots.add(new ArrayDeque<>());
-            for (int i = 0; i < shape.size(); i++) {
+            for (int i = 0; i < (index % 2 == 0 ? shape.offered() : shape.size()); i++) {
                 int bytes = index % 2 == 0 ? shape.receiveBytes() : shape.sendBytes();
                 freeSlots.get(index).add(memory.allocate(bytes, 64));
             }

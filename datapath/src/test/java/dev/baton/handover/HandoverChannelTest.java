@@ -65,6 +65,35 @@ class HandoverChannelTest {
         }
     }
 
+    /** Who holds sections back waits for nobody, and what is sent otherwise comes after them. */
+    @Test
+    void whatIsHeldComesInOrderAsSoonAsThePeerReads() throws HandoverException {
+        int steps = 5_000;
+        Fd[] pair = UnixSocket.pair(UnixSocket.STREAM);
+        try (HandoverChannel near = HandoverChannel.over(pair[0]);
+             HandoverChannel far = HandoverChannel.over(pair[1])) {
+            near.hold(() -> {
+                for (int i = 0; i < steps; i++) {
+                    HandoverMessages.sendStep(near, Section.END, i);
+                }
+            });
+            assertThat(far.awaitInput(0)).as("anything sent").isFalse();
+            assertThat(near.flush(0)).as("there is room for all").isFalse();
+            int read = 0;
+            while (!near.flush(0)) {
+                assertThat(HandoverMessages.awaitStep(far, Section.END, 1_000)).isEqualTo(read++);
+            }
+            while (read < steps - 1) {
+                assertThat(HandoverMessages.awaitStep(far, Section.END, 1_000)).isEqualTo(read++);
+            }
+            HandoverMessages.sendStep(near, Section.MOVED, steps);
+            while (read < steps) {
+                assertThat(HandoverMessages.awaitStep(far, Section.END, 1_000)).isEqualTo(read++);
+            }
+            assertThat(HandoverMessages.awaitStep(far, Section.MOVED, 1_000)).isEqualTo(steps);
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(ints = {2, 5})
     void otherUnixSocketsAreRefused(int type) {

@@ -46,6 +46,14 @@ class RoundTripTest {
         }
     }
 
+    @Test
+    void theLimitForMemoryArrives() throws HandoverException {
+        try (Sample sample = new Sample()) {
+            arrives(4, sample.limitedFrontEnd(1L << 30));
+            arrives(4, sample.frontEnd("vm0", sample.trackedSession()));
+        }
+    }
+
     private static void arrives(int schemaVersion, FrontEndState sent) throws HandoverException {
         try (Channels channels = Channels.agreed(schemaVersion)) {
             FrontEndCodec.send(channels.outgoing, sent);
@@ -75,6 +83,17 @@ class RoundTripTest {
             assertThatThrownBy(() -> FrontEndCodec.send(channels.outgoing, sent))
                 .hasMessage("section front-end vm0: its front-end keeps an inflight region, "
                     + "which the peer's schema version 2 has no words for");
+        }
+    }
+
+    /** An owner that would let the front end have more than the operator does. */
+    @Test
+    void anOlderOwnerDoesNotGetAPortWithALimitForMemory() throws HandoverException {
+        try (Sample sample = new Sample(); Channels channels = Channels.agreed(3)) {
+            FrontEndState sent = sample.limitedFrontEnd(1L << 30);
+            assertThatThrownBy(() -> FrontEndCodec.send(channels.outgoing, sent))
+                .hasMessage("section front-end vm0: its memory is limited to 1073741824 bytes, "
+                    + "which the peer's schema version 3 has no words for");
         }
     }
 

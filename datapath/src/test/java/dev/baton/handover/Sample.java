@@ -85,8 +85,14 @@ final class Sample implements AutoCloseable {
     }
 
     FrontEndState frontEnd(String name, @Nullable SessionState session) {
-        return new FrontEndState(name, 2, true, "/run/" + name + ".sock", true, true, 4, socket(),
+        return new FrontEndState(name, 2, true, "/run/" + name + ".sock", true, true, 1L << 44, 4, socket(),
             session == null ? null : socket(), session);
+    }
+
+    /** A port whose front end may have no more than so many bytes mapped. */
+    FrontEndState limitedFrontEnd(long memoryLimitBytes) {
+        return new FrontEndState("vm0", 2, true, "/run/vm0.sock", true, true, memoryLimitBytes, 4, socket(), null,
+            null);
     }
 
     FrontEndState frontEnd() {

@@ -22,7 +22,7 @@ class VersionTest {
     private static final Hello HELLO = Hello.of(Purpose.TAKEOVER, true, "", "test");
 
     @ParameterizedTest
-    @CsvSource({"0,1,0", "1,0,0", "0,0,0", "1,1,1", "2,1,1", "2,2,2", "3,2,2", "3,3,3", "3,7,3"})
+    @CsvSource({"0,1,0", "1,0,0", "0,0,0", "1,1,1", "2,1,1", "2,2,2", "3,2,2", "3,3,3", "4,3,3", "4,7,4"})
     void twoOwnersSpeakTheNewestThatBothKnow(int outgoing, int incoming, int expected) throws HandoverException {
         try (Sample sample = new Sample(); Channels channels = Channels.open()) {
             CompletableFuture<Void> peer = Channels.beside(
@@ -85,7 +85,7 @@ class VersionTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"protocol version 9 of the peer, 1 here", "schema versions 5 to 6 of the peer, 0 to 3 here",
+    @ValueSource(strings = {"protocol version 9 of the peer, 1 here", "schema versions 5 to 6 of the peer, 0 to 4 here",
         "purpose is STANDBY at the peer, TAKEOVER here", "backend-transfer is off at the peer, on here",
         "compatibility profile is \"0.1\" at the peer, \"\" here"})
     void whoDoesNotGoTogetherIsToldWhy(String sentence) throws HandoverException {

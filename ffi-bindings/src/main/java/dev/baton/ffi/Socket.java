@@ -8,7 +8,7 @@ import java.lang.invoke.MethodHandle;
 
 /**
  * The raw calls of socket(2), bind(2), listen(2), accept(2), connect(2), socketpair(2), getsockname(2), getpeername(2),
- * getsockopt(2), setsockopt(2).
+ * getsockopt(2), setsockopt(2), shutdown(2).
  */
 @CHeader({"sys/socket.h", "netinet/in.h"})
 final class Socket {
@@ -26,6 +26,7 @@ final class Socket {
     static final int SO_PEERCRED = 17;
     static final int SO_RCVBUFFORCE = 33;
     static final int SO_DOMAIN = 39;
+    static final int SHUT_RDWR = 2;
 
     private static final MethodHandle SOCKET = Native.function("socket", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
     private static final MethodHandle BIND = Native.function("bind", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT);
@@ -43,6 +44,8 @@ final class Socket {
         Native.function("getsockname", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
     private static final MethodHandle GETPEERNAME =
         Native.function("getpeername", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
+
+    private static final MethodHandle SHUTDOWN = Native.function("shutdown", JAVA_INT, JAVA_INT, JAVA_INT);
 
     private Socket() {
     }
@@ -65,6 +68,15 @@ final class Socket {
         try {
             return Native.result(
                 (int) BIND.invokeExact(state, fd, address.address(), (int) address.byteSize()), state);
+        } catch (Throwable e) {
+            throw Native.unexpected(e);
+        }
+    }
+
+    static int shutdown(int fd, int how) {
+        MemorySegment state = Native.state();
+        try {
+            return Native.result((int) SHUTDOWN.invokeExact(state, fd, how), state);
         } catch (Throwable e) {
             throw Native.unexpected(e);
         }

@@ -153,6 +153,17 @@ public final class UnixSocket {
         }
     }
 
+    /**
+     * Ends a connection for both sides, whoever else holds a descriptor of this socket: the other end reads what lies
+     * there already, and then the end of the stream. A socket that is not connected any more stays as it is.
+     */
+    public static void shutdown(Fd connection) {
+        long result = connection.use(fd -> Socket.shutdown(fd, Socket.SHUT_RDWR));
+        if (result != -Errno.ENOTCONN) {
+            SyscallException.check(result, "shutdown");
+        }
+    }
+
     /** Who is at the other end of a connection. */
     public static PeerCredentials peerCredentials(Fd connection) {
         try (Arena arena = Arena.ofConfined()) {

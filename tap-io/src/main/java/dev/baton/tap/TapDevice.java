@@ -124,7 +124,21 @@ public final class TapDevice implements AutoCloseable {
      * @throws TapException which names the queue and the field that differs
      */
     public static TapDevice restore(TapState state) {
-        return TapRestorer.restore(state);
+        return TapRestorer.restore(state, false);
+    }
+
+    /**
+     * As {@link #restore}, with a state that may be older than the device is: which queues are attached is not
+     * compared, and may change until {@link #refresh()}.
+     */
+    public static TapDevice restoreOlder(TapState state) {
+        return TapRestorer.restore(state, true);
+    }
+
+    /** After the former owner's end: learns which queues are attached, and sets the offloads that are said to be on. */
+    public void refresh() {
+        queues.forEach(TapQueue::learnAttached);
+        setOffloads(offloads);
     }
 
     /**

@@ -220,6 +220,13 @@ public final class TapQueue implements AutoCloseable {
         }
     }
 
+    /** Takes what the kernel says, after another holder of the same file description has changed it. */
+    void learnAttached() {
+        if (ofKernel) {
+            attached = isAttachedNow();
+        }
+    }
+
     /** Asks the kernel, for another holder of the same file description may have changed it. */
     private boolean isAttachedNow() {
         try {

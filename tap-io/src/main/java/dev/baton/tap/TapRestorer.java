@@ -25,7 +25,7 @@ final class TapRestorer {
             probed, device.offloads());
     }
 
-    static TapDevice restore(TapState state) {
+    static TapDevice restore(TapState state, boolean mayBeOlder) {
         List<TapQueueState> states = state.queues();
         if (states.isEmpty()) {
             throw new TapException(RESTORED, "queues: the state has none");
@@ -36,7 +36,9 @@ final class TapRestorer {
         checkOffloads(state);
         List<TapQueue> queues = TapAdopter.look(states.stream().map(TapQueueState::fd).toList());
         for (int i = 0; i < states.size(); i++) {
-            checkAttachment(states.get(i), queues.get(i));
+            if (!mayBeOlder) {
+                checkAttachment(states.get(i), queues.get(i));
+            }
             checkUnique(queues, i);
         }
         return TapAdopter.device(queues, state.probedOffloads(), state.offloads());

@@ -99,6 +99,24 @@ class TapRestoreTest {
         assertThat(read.get(1).isEmpty()).isEqualTo(oneDetached);
     }
 
+    /** A standby's state may be older than what the owner has done since; what counts is what it finds at its end. */
+    @Test
+    void aStateThatIsOlderThanTheDevice() {
+        TapState older = passed(first.state());
+        first.queue(1).attach(false);
+        assertThatExceptionOfType(TapException.class).isThrownBy(() -> TapDevice.restore(older))
+            .withMessageContaining("enabled: the state says true, the kernel has it detached");
+        try (TapDevice second = TapDevice.restoreOlder(older)) {
+            first.queue(1).attach(true);
+            first.queue(2).attach(false);
+            second.refresh();
+            assertThat(second.queues()).extracting(TapQueue::attached).containsExactly(true, true, false);
+            second.queue(2).attach(true);
+            assertThat(Kernel.of(second).queues()).noneMatch(queue -> (queue.flags() & TunTap.IFF_DETACH_QUEUE) != 0);
+            assertThat(second.offloads()).isEqualTo(OFFLOADS);
+        }
+    }
+
     @Test
     void theNextOwnerHasEverythingAndSetsNothing() throws IOException {
         first.queue(1).attach(false);

@@ -2,6 +2,7 @@ package dev.baton.vhostuser;
 
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.FileIo;
+import dev.baton.ffi.UnixSocket;
 
 /**
  * The back-end side of one vhost-user connection.
@@ -120,7 +121,8 @@ public final class BackendConnection implements AutoCloseable {
     }
 
     /**
-     * Describes the connection for another owner. Not while {@link #onReadable} runs.
+     * Describes the connection for another owner. Not while {@link #onReadable} runs, but in
+     * {@link BackendDevice#answering}.
      *
      * @return descriptors in it are borrowed: they stay the connection's, until it handles another message
      * @throws IllegalStateException if the connection has ended
@@ -182,6 +184,8 @@ public final class BackendConnection implements AutoCloseable {
         closed = true;
         ended = true;
         reader.close();
+        // Also for the copies that a standby holds: the front end need not wait until that has followed.
+        UnixSocket.shutdown(socket);
         socket.close();
         try {
             session.close();
@@ -250,10 +254,11 @@ public final class BackendConnection implements AutoCloseable {
     private void handle(Message message) throws ProtocolException {
         try {
             Reply answer = session.handle(message);
+            if (answer == null && asksForAcknowledgement(message)) {
+                answer = Reply.of(SUCCESS);
+            }
             if (answer != null) {
-                reply(message, answer);
-            } else if (asksForAcknowledgement(message)) {
-                reply(message, Reply.of(SUCCESS));
+                answer(message, answer);
             }
         } catch (ProtocolException e) {
             if (!e.kind().refusal() || !asksForAcknowledgement(message)) {
@@ -268,6 +273,19 @@ public final class BackendConnection implements AutoCloseable {
         }
     }
 
+    private void answer(Message message, Reply answer) throws ProtocolException {
+        try {
+            device.answering();
+        } catch (ProtocolException | RuntimeException e) {
+            Fd attached = answer.descriptor();
+            if (attached != null) {
+                attached.close();
+            }
+            throw e;
+        }
+        reply(message, answer);
+    }
+
     /** Requests that only ask do not. */
     private static boolean changesState(Message message) {
         Request request = Request.of(message.code());
@@ -277,7 +295,7 @@ public final class BackendConnection implements AutoCloseable {
 
     /** The front end waits for an answer: let it have one before the connection ends. */
     private void tellFailure(ProtocolException reason) {
-        boolean reachable = switch (reason.kind()) {
+        boolean reachable = !closed && switch (reason.kind()) {
             case VANISHED, SOCKET_FAILED, REPLIES_NOT_READ -> false;
             default -> true;
         };

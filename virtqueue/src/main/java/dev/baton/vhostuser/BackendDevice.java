@@ -18,11 +18,22 @@ import org.jspecify.annotations.Nullable;
  * <p>An unchecked exception out of any method ends the connection.
  */
 public interface BackendDevice {
+    /** More memory than any guest has, and an eighth of the address space of a process. */
+    long MAX_MEMORY_BYTES = 1L << 44;
+
     /** The virtio features offered, without bit 30: the connection adds that. */
     long features();
 
     /** The protocol features offered; those that {@link ProtocolFeatures#IMPLEMENTED} lacks are left out. */
     long protocolFeatures();
+
+    /**
+     * Bytes of address space that the front end's memory may take at most, a file mapped twice counted twice; more is
+     * refused. {@link #MAX_MEMORY_BYTES} unless the device says less. It does not change.
+     */
+    default long memoryLimitBytes() {
+        return MAX_MEMORY_BYTES;
+    }
 
     /** How many pairs of virtqueues there may be, 1 to 128. */
     int maxQueuePairs();
@@ -71,6 +82,15 @@ public interface BackendDevice {
 
     /** The device is reset: its rings are stopped and nothing is negotiated any more. */
     void reset();
+
+    /**
+     * The front end is about to be answered, and may believe from then on that what it asked for is done: for who has
+     * to tell others of it first. {@link BackendConnection#state} may be asked.
+     *
+     * @throws ProtocolException the connection ends without the answer
+     */
+    default void answering() throws ProtocolException {
+    }
 
     /** A request was refused and the connection goes on: for counters and logs. */
     default void refused(ProtocolException why) {

@@ -33,7 +33,7 @@ final class BackendSession {
     private final long offeredFeatures;
     private final long offeredProtocolFeatures;
 
-    private MemoryTable table = MemoryTable.EMPTY;
+    private MemoryTable table;
     /** The table that the device was told to leave and did not yet; empty but in the middle of a replacement. */
     private MemoryTable leaving = MemoryTable.EMPTY;
     private final LentMemory lent = new LentMemory();
@@ -47,6 +47,7 @@ final class BackendSession {
     BackendSession(BackendDevice device) {
         this.device = device;
         this.rings = new RingTable(device);
+        this.table = MemoryTable.empty(device.memoryLimitBytes());
         this.deviceState = new DeviceState(device);
         this.offeredProtocolFeatures = device.protocolFeatures() & ProtocolFeatures.IMPLEMENTED;
         boolean logs = (offeredProtocolFeatures & ProtocolFeatures.LOG_SHMFD) != 0;
@@ -160,7 +161,7 @@ final class BackendSession {
         SessionCheck.session(state, offeredFeatures, offeredProtocolFeatures);
         RingFormat format = RingFormat.of(state.features());
         SessionCheck.rings(state.rings(), rings.count(), format);
-        table = SessionCheck.map(state.regions());
+        table = SessionCheck.map(state.regions(), table);
         List<RingLayout> layouts = SessionCheck.place(state.rings(), format, table.memory());
         table.populate();
         LogState logged = state.log();
@@ -212,7 +213,7 @@ final class BackendSession {
     private void unmap() {
         table.unmapExcept(MemoryTable.EMPTY);
         leaving.unmapExcept(table);
-        table = MemoryTable.EMPTY;
+        table = MemoryTable.empty(device.memoryLimitBytes());
         leaving = MemoryTable.EMPTY;
         lent.close();
         deviceState.close();
@@ -338,7 +339,7 @@ final class BackendSession {
             regions.add(RegionDescription.read(message,
                 RequestSyntax.TABLE_HEADER_BYTES + i * RequestSyntax.REGION_BYTES));
         }
-        replaceTable(MemoryTable.map(regions, message.descriptors()));
+        replaceTable(table.map(regions, message.descriptors()));
     }
 
     private void addRegion(RegionDescription region, Fd file) throws ProtocolException {

@@ -40,6 +40,8 @@ public enum ErrorKind {
     SOCKET_FAILED(false, true),
     /** The front end asks and asks and never reads the replies. */
     REPLIES_NOT_READ(false, false),
+    /** The back end's process died with messages of the front end in its hands: nobody knows what became of them. */
+    OWNER_DIED(false, true),
     /** The device itself failed at what it was told. */
     DEVICE_FAILED(false, true),
     /** Front-end side: the back end did not answer in time. */

@@ -24,22 +24,23 @@ final class MemoryTable {
     /** As many as QEMU's own library takes; more than any machine type has slots. */
     static final int MAX_REGIONS = 509;
 
-    /**
-     * Bytes of address space that the regions of one front end may take, a file mapped twice counted twice: more than
-     * any guest has, and an eighth of what a process has.
-     */
-    static final long MAX_BYTES = 1L << 44;
-
-    static final MemoryTable EMPTY = new MemoryTable(List.of(), GuestMemory.EMPTY);
+    static final MemoryTable EMPTY = empty(0);
 
     private static final long LARGEST_PAGE = 1L << 30;
 
     private final List<Mapped> regions;
     private final GuestMemory memory;
+    private final long limitBytes;
 
-    private MemoryTable(List<Mapped> regions, GuestMemory memory) {
+    private MemoryTable(List<Mapped> regions, GuestMemory memory, long limitBytes) {
         this.regions = regions;
         this.memory = memory;
+        this.limitBytes = limitBytes;
+    }
+
+    /** A table without regions, which takes no more than so many bytes of them, see {@link BackendDevice}. */
+    static MemoryTable empty(long limitBytes) {
+        return new MemoryTable(List.of(), GuestMemory.EMPTY, limitBytes);
     }
 
     /** A region and what holds it. */
@@ -55,9 +56,9 @@ final class MemoryTable {
         }
     }
 
-    /** Maps a whole table, or nothing; the descriptors stay the caller's. */
-    static MemoryTable map(List<RegionDescription> descriptions, List<Fd> files) throws ProtocolException {
-        MemoryTable table = EMPTY;
+    /** Maps a whole table with the limit of this one, or nothing; the descriptors stay the caller's. */
+    MemoryTable map(List<RegionDescription> descriptions, List<Fd> files) throws ProtocolException {
+        MemoryTable table = empty(limitBytes);
         try {
             for (int i = 0; i < descriptions.size(); i++) {
                 table = table.with(descriptions.get(i), files.get(i));
@@ -79,7 +80,8 @@ final class MemoryTable {
         all.add(added);
         try {
             checkBytes(description, added.mapping.length());
-            return new MemoryTable(List.copyOf(all), GuestMemory.of(all.stream().map(Mapped::region).toList()));
+            return new MemoryTable(List.copyOf(all), GuestMemory.of(all.stream().map(Mapped::region).toList()),
+                limitBytes);
         } catch (IllegalArgumentException e) {
             added.release();
             throw refused(description, e.getMessage(), e);
@@ -90,10 +92,10 @@ final class MemoryTable {
     }
 
     private void checkBytes(RegionDescription added, long bytes) throws ProtocolException {
-        long left = MAX_BYTES - regions.stream().mapToLong(mapped -> mapped.mapping.length()).sum();
+        long left = limitBytes - regions.stream().mapToLong(mapped -> mapped.mapping.length()).sum();
         if (bytes > left) {
             throw new ProtocolException(ErrorKind.TOO_MUCH_MEMORY, added
-                + ": a port maps at most 0x" + Long.toHexString(MAX_BYTES) + " bytes, 0x" + Long.toHexString(left)
+                + ": this port maps at most 0x" + Long.toHexString(limitBytes) + " bytes, 0x" + Long.toHexString(left)
                 + " are left");
         }
     }
@@ -104,7 +106,7 @@ final class MemoryTable {
         if (rest.size() == regions.size()) {
             throw refused(description, "is not in the memory table", null);
         }
-        return new MemoryTable(rest, GuestMemory.of(rest.stream().map(Mapped::region).toList()));
+        return new MemoryTable(rest, GuestMemory.of(rest.stream().map(Mapped::region).toList()), limitBytes);
     }
 
     /** Whether exactly this region is there already. */

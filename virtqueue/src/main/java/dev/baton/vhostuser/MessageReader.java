@@ -84,7 +84,7 @@ final class MessageReader implements AutoCloseable {
 
     /** The descriptors that came with {@link #partialBytes}, still owned by the message. */
     List<Fd> partialDescriptors() {
-        return List.copyOf(message.descriptors());
+        return isPartial() ? List.copyOf(message.descriptors()) : List.of();
     }
 
     /**

@@ -78,9 +78,9 @@ final class SessionCheck {
         }
     }
 
-    /** Maps the whole memory table, or nothing; the descriptors stay the caller's. */
-    static MemoryTable map(List<RegionState> regions) throws ProtocolException {
-        MemoryTable table = MemoryTable.EMPTY;
+    /** Maps the whole memory table into an empty one, or nothing; the descriptors stay the caller's. */
+    static MemoryTable map(List<RegionState> regions, MemoryTable empty) throws ProtocolException {
+        MemoryTable table = empty;
         for (int i = 0; i < regions.size(); i++) {
             try {
                 table = table.with(regions.get(i).description(), regions.get(i).file());

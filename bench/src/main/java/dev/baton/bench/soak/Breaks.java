@@ -20,7 +20,31 @@ final class Breaks {
         List.of(Fault.TRUNCATE, Fault.CORRUPT, Fault.UNKNOWN_VERSION, Fault.SILENCE, Fault.CLOSE);
     private static final List<Fault> OF_PROCESSES = List.of(Fault.REFUSE, Fault.REFUSE, Fault.KILL, Fault.STOP);
 
+    /** Where an old owner dies: at edges that it passes in a takeover, and not when it serves a standby. */
+    private static final List<Edge> DEADLY = List.of(Edge.OUTGOING_ASKED, Edge.OUTGOING_HELLO, Edge.OUTGOING_PREPARED,
+        Edge.OUTGOING_FROZEN, Edge.OUTGOING_CLAIM, Edge.OUTGOING_RELEASE, Edge.OUTGOING_RELEASED,
+        Edge.OUTGOING_CONFIRMED, Edge.OUTGOING_LEAVE);
+
     private Breaks() {
+    }
+
+    /** An edge at which an old owner is to die. */
+    static Edge deadly(RandomGenerator random) {
+        return DEADLY.get(random.nextInt(DEADLY.size()));
+    }
+
+    /** A process dies there. */
+    static String death(Edge edge) {
+        return word(edge) + ":" + word(Fault.KILL);
+    }
+
+    static boolean isDeath(String plan) {
+        return plan.endsWith(":" + word(Fault.KILL));
+    }
+
+    /** Whether the new owner claims already when the old one dies there, and so goes on. */
+    static boolean isTakenBy(Edge edge) {
+        return edge.compareTo(Edge.OUTGOING_RELEASE) >= 0;
     }
 
     /** Something that a new owner does wrong: at an edge it may die or be stuck. */

@@ -2,13 +2,14 @@ package dev.baton.bench.soak;
 
 import dev.baton.datapath.CountersSnapshot;
 import dev.baton.datapath.DirectionStats;
+import dev.baton.datapath.DropReason;
 import dev.baton.datapath.PortStats;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
-import java.util.function.Supplier;
+import java.util.function.Function;
 
 /**
  * One way over a wire, and the account of all frames that went it.
@@ -18,19 +19,28 @@ import java.util.function.Supplier;
  *   taken     = rx.frames + rx.drops       Baton has seen exactly these
  *   rx.frames = tx.frames + tx.drops       and knows what became of each
  *   tx.frames = received + repeated        which the receiver confirms
+ *   changed   = softwareOffload            what the receiver does not take as it was sent
  *   repeated  = reordered = damaged = 0
+ * </pre>
+ *
+ * <p>Of a frame that is cut, the first piece stands for it in these lines. The others, which {@code tx.frames} has and
+ * {@code rx.frames} has not, are its <i>pieces</i>; those that find no buffer are dropped as {@code no-room}, for which
+ * there is never another reason, and nothing else happens to a piece:
+ *
+ * <pre>
+ *   tx.no-room = missing pieces of frames of which some came
  * </pre>
  *
  * <p>A TAP's taken frames are those that the kernel has given away, its arrived ones those that the kernel got. Where
  * an owner was killed, each of these may be off by a burst for each queue pair: {@code slack}.
  */
 final class Direction {
-    /** Frames of the longest burst of any transfer. */
-    static final int LONGEST_BURST = 128;
+    /** Frames of the longest burst of any transfer, the last of which may be cut. */
+    static final int LONGEST_BURST = 128 + SoakPacket.MOST_PARTS;
 
     private final String from;
     private final String to;
-    private final Supplier<Sides> sides;
+    private final Function<CountersSnapshot, Sides> sides;
     private Account last = Account.NONE;
 
     /**
@@ -45,21 +55,26 @@ final class Direction {
     record Sides(Tally tally, long given, long notSent, long arrived, long strange) {
         /** Between two guests nobody else counts. */
         static Sides of(Tally tally, long strange) {
-            return new Sides(tally, tally.taken(), 0, tally.received() + tally.repeated(), strange);
+            return new Sides(tally, tally.taken(), 0, tally.arrived(), strange);
         }
     }
 
     /** What everybody has counted. */
     private record Account(Sides sides, long entered, Map<String, Long> rxDrops, long left,
-                           Map<String, Long> txDrops) {
-        static final Account NONE = new Account(new Sides(Tally.NONE, 0, 0, 0, 0), 0, Map.of(), 0, Map.of());
+                           Map<String, Long> txDrops, long softwareOffload) {
+        static final Account NONE = new Account(new Sides(Tally.NONE, 0, 0, 0, 0), 0, Map.of(), 0, Map.of(), 0);
 
         long rxDropped() {
             return sum(rxDrops);
         }
 
+        /** Without pieces. */
         long txDropped() {
-            return sum(txDrops);
+            return sum(txDrops) - noRoom();
+        }
+
+        long noRoom() {
+            return txDrops.getOrDefault(DropReason.NO_ROOM.reason(), 0L);
         }
 
         private static long sum(Map<String, Long> drops) {
@@ -77,7 +92,14 @@ final class Direction {
         return from.equals(port);
     }
 
-    Direction(String from, String to, Supplier<Sides> sides) {
+    /**
+     * One way.
+     *
+     * @param from  the port that frames enter by
+     * @param to    the port that they leave by
+     * @param sides what both ends have counted, who may ask Baton's counters
+     */
+    Direction(String from, String to, Function<CountersSnapshot, Sides> sides) {
         this.from = from;
         this.to = to;
         this.sides = sides;
@@ -89,8 +111,8 @@ final class Direction {
         PortStats target = Objects.requireNonNull(counters.ports().get(to), to);
         DirectionStats rx = source.rx();
         DirectionStats tx = target.tx();
-        return new Account(sides.get(), rx.frames(), new TreeMap<>(rx.dropsByReason()), tx.frames(),
-            new TreeMap<>(tx.dropsByReason()));
+        return new Account(sides.apply(counters), rx.frames(), new TreeMap<>(rx.dropsByReason()), tx.frames(),
+            new TreeMap<>(tx.dropsByReason()), target.softwareOffload());
     }
 
     /**
@@ -115,9 +137,14 @@ final class Direction {
         balance.within("taken by the kernel, less its own drops and what it gave away", tally.taken()
             - (now.sides.notSent - last.sides.notSent) - given, 0, detached);
         balance.within("taken, less rx.frames and rx.drops", given - entered - rxDrops, -slack, slack);
-        balance.within("rx.frames, less tx.frames and tx.drops", entered - left - txDrops, -slack, slack);
+        balance.within("rx.frames, less tx.frames and tx.drops", entered - (left - tally.pieces()) - txDrops,
+            -slack, slack);
         balance.within("arrived, less tx.frames", arrived - left, -slack, slack);
         balance.within("missing, less drops", given - tally.received() - rxDrops - txDrops, -slack, slack + lost);
+        balance.within("missing pieces, less tx.no-room", tally.missing() - (now.noRoom() - last.noRoom()),
+            -slack, slack);
+        balance.within("changed, less softwareOffload", tally.changed() - (now.softwareOffload - last.softwareOffload),
+            -slack, slack);
         balance.within("repeated", tally.repeated(), 0, slack);
         balance.exact("reordered", tally.reordered());
         balance.exact("damaged", tally.damaged());
@@ -132,8 +159,9 @@ final class Direction {
     /** The account of the whole run, as a line. */
     String line() {
         Tally tally = last.sides.tally();
-        return String.format(Locale.ROOT, "%-14s %9d %9d %9d %9d %9d %s", from + " to " + to, tally.submitted(),
-            tally.abandoned(), last.sides.given, tally.received(), tally.repeated(), drops());
+        return String.format(Locale.ROOT, "%-14s %9d %9d %9d %9d %9d %9d %9d %s", from + " to " + to,
+            tally.submitted(), tally.abandoned(), last.sides.given, tally.received(), tally.repeated(),
+            tally.pieces(), tally.changed(), drops());
     }
 
     /** The account of the whole run, as a tree for JSON. */
@@ -147,6 +175,8 @@ final class Direction {
         tree.put("taken", last.sides.given);
         tree.put("received", tally.received());
         tree.put("repeated", tally.repeated());
+        tree.put("pieces", tally.pieces());
+        tree.put("changed", tally.changed());
         tree.put("drops", drops());
         return tree;
     }

@@ -13,6 +13,8 @@ enum EventKind {
     BROKEN(Who.OWNER, 4, "a takeover breaks off, at any edge or by a spoilt section; the old owner goes on"),
     /** The owner is killed. */
     KILL(Who.OWNER, 2, "the owner is killed by SIGKILL; its standby goes on"),
+    /** The owner, or both owners, are killed within a handover. */
+    DEATH(Who.OWNER, 2, "within a takeover the old owner is killed, or both are; the new one or a standby goes on"),
     /** A queue pair changes its agent. */
     MOVE(Who.OWNER, 6, "queue pairs change their agent"),
     /** Rings stop in order, and the guest comes back as another one. */
@@ -23,6 +25,8 @@ enum EventKind {
     RESTART(Who.GUEST, 4, "rings are stopped and started again"),
     /** A ring starts anew in another size. */
     RESIZE(Who.GUEST, 3, "a ring is stopped and made anew in another size"),
+    /** Running rings get other eventfds. */
+    NOTIFIERS(Who.GUEST, 3, "the kick and call descriptors of a running ring are replaced"),
     /** Queues are disabled for a while. */
     DISABLE(Who.GUEST, 4, "queues are disabled and enabled again"),
     /** The guest does not look at its rings for a while. */

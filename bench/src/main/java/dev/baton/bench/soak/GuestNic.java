@@ -79,7 +79,7 @@ final class GuestNic implements AutoCloseable {
     private void renew(int index, int size) throws ProtocolException {
         FrontEndRing ring = queue(index).renew(size);
         if (index % 2 == 0) {
-            receivers.get(index / 2).offer();
+            receivers.get(index / 2).offer(Integer.MAX_VALUE);
         }
         frontEnd.startRing(ring);
     }
@@ -103,22 +103,28 @@ final class GuestNic implements AutoCloseable {
 
     // ---- frames
 
-    void send(int pair, int frames, RandomGenerator random) {
-        senders.get(pair).send(frames, random);
+    /**
+     * Sends up to so many frames.
+     *
+     * @param packet to make frames with that ask for offloads
+     */
+    void send(int pair, int frames, RandomGenerator random, SoakPacket packet) {
+        senders.get(pair).send(frames, random, packet);
     }
 
-    /** Takes what has arrived, and offers the buffers again; returns frames. */
-    int receive(Arrivals arrivals) {
+    /** Takes what has arrived, and offers buffers again, so many for each queue at most; returns frames. */
+    int receive(Arrivals arrivals, int offers) {
         int frames = 0;
         for (int pair = 0; pair < receivers.size(); pair++) {
             frames += takeArrived(pair, arrivals);
-            receivers.get(pair).offer();
+            receivers.get(pair).offer(offers);
         }
         return frames;
     }
 
     private int takeArrived(int pair, Arrivals arrivals) {
-        return receivers.get(pair).take((frame, length) -> arrivals.arrived(pair, frame, length));
+        return receivers.get(pair).take((header, frame, length) ->
+            arrivals.arrived(pair, header, frame, length, features));
     }
 
     /** Takes back what was sent; returns the frames that were not taken yet. */
@@ -149,6 +155,17 @@ final class GuestNic implements AutoCloseable {
         finish(index, arrivals);
         renew(index, size);
         return true;
+    }
+
+    /** The ring goes on with other eventfds. */
+    void replaceNotifiers(int index) throws ProtocolException {
+        FrontEndRing former = queue(index).replaceNotifiers();
+        FrontEndRing ring = queue(index).ring();
+        frontEnd.ringCall(index, ring.call());
+        frontEnd.ringKick(index, ring.kick());
+        former.close();
+        // What the former kick said last the back end may not have heard.
+        ring.kick().signal();
     }
 
     void enable(int index, boolean enabled) throws ProtocolException {

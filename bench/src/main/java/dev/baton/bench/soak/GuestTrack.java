@@ -12,10 +12,13 @@ final class GuestTrack extends Track {
     private static final int MEAN_GAP_MS = 400;
     private static final int BURST = 48;
     private static final int MESSAGE_MS = 100;
+    private static final int SATED_OFFERS = 2;
 
     private final Path socket;
     private final List<Stream> streams;
     private final Arrivals arrivals;
+    private final boolean sated;
+    private final SoakPacket packet = new SoakPacket();
     private final int burstsPerSecond;
     private @Nullable GuestNic nic;
     private long torn;
@@ -30,12 +33,14 @@ final class GuestTrack extends Track {
      *
      * @param streams  those that it sends, by its queue pairs
      * @param arrivals those that it receives
+     * @param sated    whether it offers few buffers, and none at rest: there is a frame for each
      */
-    GuestTrack(String name, World world, Path socket, List<Stream> streams, Arrivals arrivals) {
+    GuestTrack(String name, World world, Path socket, List<Stream> streams, Arrivals arrivals, boolean sated) {
         super(name, world, EventKind.Who.GUEST, MEAN_GAP_MS);
         this.socket = socket;
         this.streams = streams;
         this.arrivals = arrivals;
+        this.sated = sated;
         this.burstsPerSecond = Math.max(1, world.options().rate() * 2 / BURST);
     }
 
@@ -72,6 +77,7 @@ final class GuestTrack extends Track {
             case VANISH -> reconnect(false);
             case RESTART -> restart();
             case RESIZE -> resize();
+            case NOTIFIERS -> replaceNotifiers();
             case DISABLE -> disable();
             case LAZY -> beLazy();
             case MEMORY -> changeMemory();
@@ -130,6 +136,12 @@ final class GuestTrack extends Track {
         });
     }
 
+    private void replaceNotifiers() {
+        int ring = random().nextInt(nic().rings());
+        event(EventKind.NOTIFIERS, "ring " + ring);
+        change(() -> nic().replaceNotifiers(ring));
+    }
+
     private void disable() {
         int ring = random().nextInt(nic().rings());
         int ms = random().nextInt(300);
@@ -174,7 +186,8 @@ final class GuestTrack extends Track {
         if (present == null || !present.isConnected()) {
             return false;
         }
-        int received = lazy ? 0 : present.receive(arrivals);
+        int offers = !sated ? Integer.MAX_VALUE : busy ? SATED_OFFERS : 0;
+        int received = lazy ? 0 : present.receive(arrivals, offers);
         if (busy && System.nanoTime() - nextBurstNs > 0) {
             nextBurstNs = System.nanoTime() + 1_000_000_000L / burstsPerSecond;
             burst(present);
@@ -186,7 +199,7 @@ final class GuestTrack extends Track {
 
     private void burst(GuestNic present) {
         for (int pair = 0; pair < streams.size(); pair++) {
-            present.send(pair, traffic().nextInt(BURST + 1), traffic());
+            present.send(pair, traffic().nextInt(BURST + 1), traffic(), packet);
         }
     }
 
@@ -221,5 +234,7 @@ final class GuestTrack extends Track {
         if (present != null) {
             present.close();
         }
+        arrivals.close();
+        packet.close();
     }
 }

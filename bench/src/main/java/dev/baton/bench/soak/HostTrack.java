@@ -18,7 +18,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 /** The kernel's side of the TAP: sends and receives by a packet socket, and takes the interface down and up. */
 final class HostTrack extends Track {
     private static final int MEAN_GAP_MS = 4000;
-    private static final int FRAME_BYTES = 2048;
+    private static final int FRAME_BYTES = 66 << 10;
+    private static final int MTU = 9000;
+    /** Of the host's own frames none comes back to the socket that they were sent by, see packet(7). */
+    private static final int ALL_ETHERTYPES = 3;
     private static final int RECEIVE_BUFFER_BYTES = 32 << 20;
     private static final int BURST = 24;
 
@@ -41,7 +44,11 @@ final class HostTrack extends Track {
         this.arrivals = new Arrivals(expected, false);
         this.burstsPerSecond = Math.max(1, world.options().rate() * 2 / BURST);
         this.socket = NetworkNamespace.call(namespace,
-            () -> PacketSocket.open(tap, SoakFrame.ETHERTYPE, RECEIVE_BUFFER_BYTES));
+            () -> PacketSocket.open(tap, ALL_ETHERTYPES, RECEIVE_BUFFER_BYTES));
+        NetworkNamespace.call(namespace, () -> {
+            NetDevice.mtu(tap, MTU);
+            return MTU;
+        });
     }
 
     @Override
@@ -73,8 +80,7 @@ final class HostTrack extends Track {
 
     private void send(int frames) {
         for (int i = 0; i < frames; i++) {
-            int length = traffic().nextInt(4) == 0
-                ? traffic().nextInt(SoakFrame.MIN_BYTES, SoakFrame.MAX_BYTES + 1) : SoakFrame.MIN_BYTES;
+            int length = drawLength();
             SoakFrame.write(memory.address(), stream.id(), stream.submit(), length);
             if (check(FileIo.write(socket.value(), memory.address(), length)) > 0) {
                 stream.taken(1);
@@ -84,12 +90,18 @@ final class HostTrack extends Track {
         }
     }
 
+    private int drawLength() {
+        int kind = traffic().nextInt(32);
+        return kind > 7 ? SoakFrame.MIN_BYTES : traffic().nextInt(SoakFrame.MIN_BYTES,
+            (kind == 0 ? SoakFrame.JUMBO_BYTES : SoakFrame.MAX_BYTES) + 1);
+    }
+
     private int receive() {
         long place = memory.address() + FRAME_BYTES;
         int frames = 0;
         long length;
         while ((length = check(FileIo.read(socket.value(), place, FRAME_BYTES))) > 0) {
-            arrivals.arrived(0, place, (int) length);
+            arrivals.arrived(0, 0, place, (int) length, 0);
             frames++;
         }
         return frames;
@@ -130,5 +142,6 @@ final class HostTrack extends Track {
     public void close() {
         socket.close();
         memory.close();
+        arrivals.close();
     }
 }

@@ -1,6 +1,7 @@
 package dev.baton.bench.soak;
 
 import dev.baton.bench.BenchFailure;
+import dev.baton.handover.Edge;
 import dev.baton.tools.control.ControlClient;
 import dev.baton.tools.control.ControlReply;
 import java.io.IOException;
@@ -14,8 +15,8 @@ import java.util.regex.Pattern;
 /** Starts owners, has them take over from each other, and kills them. */
 final class OwnerTrack extends Track {
     private static final int MEAN_GAP_MS = 300;
-    /** A standby follows a change within moments, on a busy machine too. */
-    private static final int FOLLOW_MS = 1500;
+    /** After the answer that a guest has just had, on a busy machine: its owner still has the message in its hands. */
+    private static final int SETTLE_MS = 50;
     /** How long either side of a takeover that is to fail waits for the other. */
     private static final int IMPATIENCE_SECONDS = 1;
     private static final int AGENTS = 2;
@@ -68,9 +69,10 @@ final class OwnerTrack extends Track {
     @Override
     void happen(EventKind kind) {
         switch (kind) {
-            case TAKEOVER -> takeOver();
+            case TAKEOVER -> takeOver(plan());
             case BROKEN -> breakOff();
             case KILL -> killOwner();
+            case DEATH -> dieWithin();
             case MOVE -> move();
             default -> throw new AssertionError(kind);
         }
@@ -82,8 +84,7 @@ final class OwnerTrack extends Track {
         return random().nextBoolean() ? Breaks.ofOldOwner(random()) : "";
     }
 
-    private void takeOver() {
-        String plan = plan();
+    private void takeOver(String plan) {
         event(EventKind.TAKEOVER, plan.isEmpty() ? "" : "of one that will do wrong: " + plan);
         Daemon next = takeover(plan, 60);
         if (!next.awaitReady() && ownerMayRefuse) {
@@ -96,7 +97,7 @@ final class OwnerTrack extends Track {
             throw new BenchFailure("a takeover failed: " + next.said() + "; the old owner: " + owner.said());
         }
         Daemon former = owner;
-        succeed(next, plan);
+        succeed(next, Breaks.isDeath(plan) ? "" : plan);
         if (former.status() != 0) {
             throw new BenchFailure(former + " ended with status " + former.status() + ": " + former.said());
         }
@@ -146,7 +147,7 @@ final class OwnerTrack extends Track {
         Daemon standby = standby(plan);
         event(EventKind.KILL, owner + (plan.isEmpty() ? "" : ", its successor will do wrong: " + plan));
         world().rest().withoutChanges(() -> {
-            sleep(FOLLOW_MS);
+            sleep(SETTLE_MS);
             kills.incrementAndGet();
             owner.kill();
             if (!standby.awaitReady()) {
@@ -156,6 +157,35 @@ final class OwnerTrack extends Track {
         Daemon former = owner;
         succeed(standby, plan);
         former.status();
+    }
+
+    /** An owner comes that will die at an edge of the next takeover; then that takeover, with a standby beside it. */
+    private void dieWithin() {
+        Edge edge = Breaks.deadly(random());
+        boolean both = edge == Edge.OUTGOING_RELEASED && random().nextBoolean();
+        takeOver(Breaks.death(edge));
+        Daemon standby = standby("");
+        event(EventKind.DEATH, owner + " at " + edge + (both ? ", and the new owner with it" : ""));
+        world().rest().withoutChanges(() -> {
+            sleep(SETTLE_MS);
+            kills.addAndGet(both ? 2 : 1);
+            Daemon next = takeover(both ? Breaks.death(Edge.INCOMING_CLAIMED) : "", 60);
+            boolean went = next.awaitReady();
+            if (went != (Breaks.isTakenBy(edge) && !both)) {
+                throw new BenchFailure("an owner died at " + edge + ", and the new one " + (went ? "went on: "
+                    : "did not go on: ") + next.said());
+            }
+            String expected = went ? "baton: standing by for pid " + next.pid() : "baton: ready";
+            if (!standby.await(expected)) {
+                throw new BenchFailure("an owner died at " + edge + ", and its standby did not say '" + expected + "': "
+                    + standby.said());
+            }
+            Daemon former = owner;
+            succeed(went ? next : standby, "");
+            former.status();
+            (went ? standby : next).terminate();
+            (went ? standby : next).status();
+        });
     }
 
     private Daemon standby(String plan) {

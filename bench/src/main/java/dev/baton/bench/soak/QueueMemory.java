@@ -1,5 +1,6 @@
 package dev.baton.bench.soak;
 
+import dev.baton.ffi.EventFd;
 import dev.baton.vhostuser.FrontEndRing;
 import dev.baton.vhostuser.SharedMemory;
 import dev.baton.virtqueue.Features;
@@ -8,10 +9,17 @@ import dev.baton.virtqueue.VirtioNetHeader;
 import dev.baton.virtqueue.VirtqueueDriver;
 import org.jspecify.annotations.Nullable;
 
-/** One virtqueue of a guest: its ring, which can be made anew, its slots for frames, and which of them is where. */
+/**
+ * One virtqueue of a guest: its ring, which can be made anew, its slots for frames, and which of them is where. There
+ * are as many slots of {@value #SLOT_BYTES} bytes as any ring has entries, and a few large ones.
+ */
 final class QueueMemory implements AutoCloseable {
     static final int SLOT_BYTES = SendQueue.SLOT_BYTES;
+    /** The longest frame, and its virtio-net header. */
+    static final int LARGE_SLOT_BYTES = 66 << 10;
     private static final int SLOTS = GuestShape.MAX_SIZE;
+    private static final int LARGE_SLOTS = 24;
+    private static final long SLOTS_BYTES = (long) SLOTS * SLOT_BYTES + (long) LARGE_SLOTS * LARGE_SLOT_BYTES;
 
     private final int index;
     private final SharedMemory memory;
@@ -21,6 +29,8 @@ final class QueueMemory implements AutoCloseable {
     private final long tables;
     private final int[] freeSlots = new int[SLOTS];
     private int freeCount;
+    private final int[] freeLargeSlots = new int[LARGE_SLOTS];
+    private int freeLargeCount;
     private int[] slotOfChain = new int[0];
     private @Nullable FrontEndRing ring;
     private @Nullable VirtqueueDriver driver;
@@ -31,13 +41,13 @@ final class QueueMemory implements AutoCloseable {
         this.memory = memory;
         this.features = features;
         this.maxSegments = maxSegments;
-        slots = memory.allocate((long) SLOTS * SLOT_BYTES, 64);
+        slots = memory.allocate(SLOTS_BYTES, 64);
         tables = memory.allocate(VirtqueueDriver.indirectTableBytes(SLOTS, maxSegments), 64);
     }
 
     /** Bytes that one takes, with so many rings in the course of time. */
     static long bytes(int rings, int maxSegments) {
-        return (long) SLOTS * SLOT_BYTES + VirtqueueDriver.indirectTableBytes(SLOTS, maxSegments)
+        return SLOTS_BYTES + VirtqueueDriver.indirectTableBytes(SLOTS, maxSegments)
             + rings * 48L * SLOTS;
     }
 
@@ -56,7 +66,18 @@ final class QueueMemory implements AutoCloseable {
         for (int slot = 0; slot < SLOTS; slot++) {
             freeSlots[freeCount++] = slot;
         }
+        freeLargeCount = 0;
+        for (int slot = SLOTS; slot < SLOTS + LARGE_SLOTS; slot++) {
+            freeLargeSlots[freeLargeCount++] = slot;
+        }
         return made;
+    }
+
+    /** Makes other eventfds for the ring; returns the ring as it was, with the former ones. */
+    FrontEndRing replaceNotifiers() {
+        FrontEndRing former = ring();
+        ring = new FrontEndRing(index, former.layout(), memory, EventFd.create(), EventFd.create());
+        return former;
     }
 
     FrontEndRing ring() {
@@ -81,21 +102,37 @@ final class QueueMemory implements AutoCloseable {
         return (features & Features.MRG_RXBUF) != 0;
     }
 
-    /** The next free slot's host address; 0 without one. */
-    long peek() {
-        return freeCount == 0 ? 0 : slots + (long) freeSlots[freeCount - 1] * SLOT_BYTES;
+    /** The host address of the next free slot for so many bytes; 0 without one. */
+    long peek(int bytes) {
+        if (bytes > SLOT_BYTES) {
+            return freeLargeCount == 0 ? 0 : address(freeLargeSlots[freeLargeCount - 1]);
+        }
+        return freeCount == 0 ? 0 : address(freeSlots[freeCount - 1]);
     }
 
-    /** That slot is with this chain from now on. */
-    void bind(int chain) {
-        slotOfChain[chain] = freeSlots[--freeCount];
+    /** The next free slot for so many bytes is with this chain from now on. */
+    void bind(int chain, int bytes) {
+        slotOfChain[chain] = bytes > SLOT_BYTES ? freeLargeSlots[--freeLargeCount] : freeSlots[--freeCount];
+    }
+
+    private long address(int slot) {
+        return slots + (long) Math.min(slot, SLOTS) * SLOT_BYTES + (long) Math.max(0, slot - SLOTS) * LARGE_SLOT_BYTES;
     }
 
     /** The chain's slot is free again; its host address. */
     long free(int chain) {
         int slot = slotOfChain[chain];
-        freeSlots[freeCount++] = slot;
-        return slots + (long) slot * SLOT_BYTES;
+        if (slot < SLOTS) {
+            freeSlots[freeCount++] = slot;
+        } else {
+            freeLargeSlots[freeLargeCount++] = slot;
+        }
+        return address(slot);
+    }
+
+    /** The negotiated features. */
+    long features() {
+        return features;
     }
 
     long guestOf(long address) {

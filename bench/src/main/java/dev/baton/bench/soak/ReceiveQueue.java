@@ -1,6 +1,5 @@
 package dev.baton.bench.soak;
 
-import dev.baton.datapath.FrameHandler;
 import dev.baton.ffi.Mapping;
 import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.VirtioNetHeader;
@@ -17,6 +16,11 @@ final class ReceiveQueue implements AutoCloseable {
     private final int[] lengths = new int[2];
     private long torn;
 
+    /** Told of what arrives. */
+    interface Handler {
+        void frame(long header, long frame, int lengthBytes);
+    }
+
     ReceiveQueue(QueueMemory queue, int bufferBytes) {
         this.queue = queue;
         this.bufferBytes = bufferBytes;
@@ -26,25 +30,29 @@ final class ReceiveQueue implements AutoCloseable {
         return queue;
     }
 
-    /** Offers buffers for all free slots. */
-    void offer() {
+    /** Offers buffers for all free slots, or for so many of them. */
+    void offer(int most) {
         VirtqueueDriver driver = queue.driver();
         int header = queue.headerBytes();
         int needed = queue.headerApart() ? 2 : 1;
-        for (long slot = queue.peek(); slot != 0 && driver.freeDescriptors() >= needed; slot = queue.peek()) {
+        for (int i = 0; i < most && driver.freeDescriptors() >= needed; i++) {
+            long slot = queue.peek(bufferBytes);
+            if (slot == 0) {
+                break;
+            }
             long guest = queue.guestOf(slot);
             addresses[0] = guest;
             lengths[0] = header;
             addresses[1] = guest + header;
             lengths[1] = bufferBytes - header;
             queue.bind(needed == 2 ? driver.addWritable(addresses, lengths, 2)
-                : driver.addWritable(guest, bufferBytes));
+                : driver.addWritable(guest, bufferBytes), bufferBytes);
         }
         queue.publish();
     }
 
     /** Takes what has arrived; returns frames. */
-    int take(FrameHandler handler) {
+    int take(Handler handler) {
         VirtqueueDriver driver = queue.driver();
         int header = queue.headerBytes();
         int frames = 0;
@@ -62,7 +70,7 @@ final class ReceiveQueue implements AutoCloseable {
                 RawMemory.copy(queue.free(next), assembly.address() + length, driver.usedBytes());
                 length += driver.usedBytes();
             }
-            handler.frame(assembly.address() + header, length - header);
+            handler.frame(assembly.address(), assembly.address() + header, length - header);
             frames++;
         }
         return frames;

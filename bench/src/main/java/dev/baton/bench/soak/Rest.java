@@ -23,8 +23,8 @@ final class Rest {
     }
 
     /**
-     * A guest changes what its back end knows of it. Not while an owner is about to be killed: its standby follows
-     * changes within moments, not at once.
+     * A guest changes what its back end knows of it. Not while an owner is about to be killed: a guest whose message is
+     * in the owner's hands then loses its connection.
      *
      * @param change    what changes it
      * @param meanwhile what is done over and over until it may

@@ -29,22 +29,36 @@ final class SendQueue {
     }
 
     /** Sends up to so many frames, as many as there is room for. */
-    void send(int frames, RandomGenerator random) {
+    void send(int frames, RandomGenerator random, SoakPacket packet) {
         reclaim();
         for (int i = 0; i < frames; i++) {
-            long slot = queue.peek();
             VirtqueueDriver driver = queue.driver();
+            int header = queue.headerBytes();
+            boolean asks = SoakPacket.maySend(queue.features()) && random.nextInt(8) == 0;
+            int numbers = asks ? packet.draw(queue.features(), random) : 1;
+            int length = asks ? packet.lengthBytes() : drawLength(random);
+            long slot = queue.peek(header + length);
             if (slot == 0 || driver.freeDescriptors() <= maxSegments) {
                 break;
             }
-            int length = random.nextInt(4) == 0
-                ? random.nextInt(SoakFrame.MIN_BYTES, SoakFrame.MAX_BYTES + 1) : SoakFrame.MIN_BYTES;
-            int header = queue.headerBytes();
             RawMemory.fill(slot, header, (byte) 0);
-            SoakFrame.write(slot + header, stream.id(), stream.submit(), length);
-            queue.bind(add(driver, queue.guestOf(slot), header, length, random));
+            if (asks) {
+                packet.write(slot, slot + header, stream.id(), stream.submit(numbers));
+            } else {
+                SoakFrame.write(slot + header, stream.id(), stream.submit(), length);
+            }
+            queue.bind(add(driver, queue.guestOf(slot), header, length, random), header + length);
         }
         queue.publish();
+    }
+
+    private static int drawLength(RandomGenerator random) {
+        int kind = random.nextInt(64);
+        if (kind > 15) {
+            return SoakFrame.MIN_BYTES;
+        }
+        int longest = kind == 0 ? SoakFrame.LONGEST_BYTES : kind == 1 ? SoakFrame.JUMBO_BYTES : SoakFrame.MAX_BYTES;
+        return random.nextInt(SoakFrame.MIN_BYTES, longest + 1);
     }
 
     private int add(VirtqueueDriver driver, long guest, int header, int length, RandomGenerator random) {

@@ -14,6 +14,10 @@ import dev.baton.ffi.RawMemory;
 final class SoakFrame {
     static final int MIN_BYTES = 60;
     static final int MAX_BYTES = 1514;
+    /** With an MTU of 9000. */
+    static final int JUMBO_BYTES = 9014;
+    /** The longest that says how long it is. */
+    static final int LONGEST_BYTES = 65535;
     /** For local experiments (IEEE 802). */
     static final int ETHERTYPE = 0x88b5;
 
@@ -23,7 +27,8 @@ final class SoakFrame {
     private static final int LENGTH = 26;
     private static final int SEAL = 28;
     private static final int PAYLOAD = 32;
-    private static final long ADDRESSES = 0x0200_0000_0002L;
+    /** The first half of the Ethernet addresses; the other is 0. */
+    static final long ADDRESSES = 0x0200_0000_0002L;
 
     private SoakFrame() {
     }
@@ -38,11 +43,16 @@ final class SoakFrame {
         RawMemory.putShort(place + LENGTH, (short) lengthBytes);
         long seal = seal(stream, number, lengthBytes);
         RawMemory.putInt(place + SEAL, (int) seal);
-        int at = PAYLOAD;
-        for (; at + Long.BYTES <= lengthBytes; at += Long.BYTES) {
+        fill(place, PAYLOAD, lengthBytes, seal);
+    }
+
+    /** Fills up what lies between two offsets with what a seal stands for. */
+    static void fill(long place, int from, int to, long seal) {
+        int at = from;
+        for (; at + Long.BYTES <= to; at += Long.BYTES) {
             RawMemory.putLong(place + at, seal + at);
         }
-        for (; at < lengthBytes; at++) {
+        for (; at < to; at++) {
             RawMemory.putByte(place + at, (byte) (seal + at));
         }
     }
@@ -78,7 +88,8 @@ final class SoakFrame {
         return RawMemory.getLong(place + NUMBER);
     }
 
-    private static long seal(int stream, long number, int lengthBytes) {
+    /** A number that these decide. */
+    static long seal(int stream, long number, int lengthBytes) {
         long mixed = ((number << 20) ^ ((long) stream << 11) ^ lengthBytes) * 0x9E37_79B9_7F4A_7C15L;
         return mixed ^ mixed >>> 29;
     }

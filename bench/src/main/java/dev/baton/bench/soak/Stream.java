@@ -7,16 +7,25 @@ import dev.baton.tools.traffic.SequenceChecker;
  *
  * <p>A frame is <i>submitted</i> when its descriptors are published, or when the kernel has taken it, and <i>taken</i>
  * when the ring has it back. What a guest submitted and its ring has not given back when that ring is gone for good is
- * <i>abandoned</i>: that guest ended it itself. Numbers are never given twice.
+ * <i>abandoned</i>: that guest ended it itself. Numbers are never given twice; a frame that may be cut has one for each
+ * of the pieces that it may be cut into.
  */
 final class Stream {
     private final int id;
     private final String name;
     private final SequenceChecker checker = new SequenceChecker();
     private long next;
+    private long submitted;
     private long taken;
     private long abandoned;
+    private long received;
+    private long repeated;
     private long damaged;
+    private long changed;
+    /** Frames of which pieces came: how many these have, how many came, and came in the place of a frame. */
+    private long piecesOfFrames;
+    private long piecesReceived;
+    private long framesInPieces;
 
     Stream(int id, String name) {
         this.id = id;
@@ -29,7 +38,14 @@ final class Stream {
 
     /** The number of the next frame; it is submitted. */
     long submit() {
-        return next++;
+        return submit(1);
+    }
+
+    /** The first of so many numbers that the next frame has; it is submitted. */
+    long submit(int numbers) {
+        submitted++;
+        next += numbers;
+        return next - numbers;
     }
 
     /** The number that {@link #submit} gives next. */
@@ -47,15 +63,53 @@ final class Stream {
 
     /** A frame of this stream has come. */
     void arrived(long frame, int lengthBytes) {
-        if (SoakFrame.isIntact(frame, lengthBytes)) {
-            checker.accept(SoakFrame.number(frame));
-        } else {
+        if (!SoakFrame.isIntact(frame, lengthBytes)) {
             damaged++;
+        } else if (checker.accept(SoakFrame.number(frame))) {
+            received++;
+        } else {
+            repeated++;
         }
     }
 
+    /** One that asked for offloads has come, or a piece of it. */
+    void arrived(SoakPacket packet, boolean intact, boolean isChanged) {
+        if (!intact) {
+            damaged++;
+            return;
+        }
+        changed += isChanged ? 1 : 0;
+        boolean isNew = checker.accept(packet.number());
+        for (int i = 1; i < packet.count(); i++) {
+            checker.accept(packet.number() + i);
+        }
+        if (!isNew) {
+            repeated++;
+        } else if (packet.isPiece()) {
+            piecesReceived++;
+            if (packet.isBeginning()) {
+                received++;
+                framesInPieces++;
+                piecesOfFrames += packet.parts();
+            }
+        } else {
+            received++;
+        }
+    }
+
+    /** One that has no number has come. */
+    void arrived() {
+        received++;
+    }
+
+    /** One has come that is not what was sent. */
+    void damaged() {
+        damaged++;
+    }
+
     Tally tally() {
-        return new Tally(next, taken, abandoned, checker.unique(), checker.duplicated(), checker.reordered(), damaged);
+        return new Tally(submitted, taken, abandoned, received, repeated, checker.reordered(), damaged,
+            piecesReceived - framesInPieces, piecesOfFrames - piecesReceived, changed);
     }
 
     @Override

@@ -6,23 +6,36 @@ package dev.baton.bench.soak;
  * @param submitted what senders published
  * @param taken     of these, what their rings gave back
  * @param abandoned of these, what senders left in rings that are gone
- * @param received  what arrived, each counted once
+ * @param received  what arrived, in whole or in part, each counted once
  * @param repeated  what arrived once more
  * @param reordered of those received, what came behind a later one
  * @param damaged   what arrived and is not what was sent
+ * @param pieces    what arrived of a frame that was cut, beside the one that it is counted by
+ * @param missing   pieces that did not arrive of frames of which some did
+ * @param changed   what arrived cut, or with its checksum filled in, that was sent otherwise
  */
-record Tally(long submitted, long taken, long abandoned, long received, long repeated, long reordered, long damaged) {
-    static final Tally NONE = new Tally(0, 0, 0, 0, 0, 0, 0);
+record Tally(long submitted, long taken, long abandoned, long received, long repeated, long reordered, long damaged,
+             long pieces, long missing, long changed) {
+    static final Tally NONE = new Tally(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+
+    /** Of frames that nobody numbers. */
+    static Tally of(long sent, long received, long damaged) {
+        return new Tally(sent, sent, 0, received, 0, 0, damaged, 0, 0, 0);
+    }
+
+    /** All that has come to the receiver. */
+    long arrived() {
+        return received + repeated + pieces;
+    }
 
     Tally plus(Tally other) {
         return new Tally(submitted + other.submitted, taken + other.taken, abandoned + other.abandoned,
             received + other.received, repeated + other.repeated, reordered + other.reordered,
-            damaged + other.damaged);
+            damaged + other.damaged, pieces + other.pieces, missing + other.missing, changed + other.changed);
     }
 
     Tally minus(Tally other) {
-        return new Tally(submitted - other.submitted, taken - other.taken, abandoned - other.abandoned,
-            received - other.received, repeated - other.repeated, reordered - other.reordered,
-            damaged - other.damaged);
+        return plus(new Tally(-other.submitted, -other.taken, -other.abandoned, -other.received, -other.repeated,
+            -other.reordered, -other.damaged, -other.pieces, -other.missing, -other.changed));
     }
 }

@@ -1,6 +1,8 @@
 package dev.baton.bench.soak;
 
 import dev.baton.bench.BenchFailure;
+import dev.baton.datapath.CountersSnapshot;
+import dev.baton.datapath.PortStats;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.NetworkNamespace;
 import java.io.IOException;
@@ -10,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -19,10 +22,15 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  *   guest vm0 ---- vm0=vm1 ---- guest vm1
  *   guest vm2 ---- vm2=tap0 --- the kernel, in a namespace of its own
+ *   guest vm3 ---- vm3=loop0 -- itself
+ *   guest vm4 ---- vm4=null0 -- nobody, who sends all the same
  * </pre>
  */
 final class World implements AutoCloseable {
     static final String TAP = "tap0";
+    private static final String LOOPBACK = "loop0";
+    private static final String NULL = "null0";
+    private static final List<Integer> NULL_BYTES = List.of(60, 61, 1514, 4000, 9014);
 
     private final SoakOptions options;
     private final History history;
@@ -36,19 +44,26 @@ final class World implements AutoCloseable {
     private @Nullable Fd namespace;
     private @Nullable HostTrack host;
     private @Nullable EmbedderTrack embedder;
+    private final int nullBytes;
     private int streams;
+    private @Nullable GuestTrack guestOfTap;
 
     private World(SoakOptions options, History history, Path folder) {
         this.options = options;
         this.history = history;
         this.folder = folder;
         Runtime.getRuntime().addShutdownHook(hook);
+        nullBytes = NULL_BYTES.get(Math.floorMod(options.seed(), NULL_BYTES.size()));
         List<String> arguments = new ArrayList<>();
-        for (int i = 0; i < (options.tap() ? 3 : 2); i++) {
-            arguments.addAll(List.of("--port", "vhost-user:vm" + i + ",path=" + socket(i) + ",queues="
-                + options.queuePairs()));
+        for (int i = 0; i <= 4; i++) {
+            if (i != 2 || options.tap()) {
+                arguments.addAll(List.of("--port", "vhost-user:vm" + i + ",path=" + socket(i) + ",queues="
+                    + options.queuePairs()));
+            }
         }
-        arguments.addAll(List.of("--wire", "vm0=vm1"));
+        arguments.addAll(List.of("--wire", "vm0=vm1", "--wire", "vm3=" + LOOPBACK, "--wire", "vm4=" + NULL));
+        arguments.addAll(List.of("--port", "loopback:" + LOOPBACK + ",queues=" + options.queuePairs()));
+        arguments.addAll(List.of("--port", "null:" + NULL + ",queues=" + options.queuePairs() + ",send=" + nullBytes));
         if (options.tap()) {
             arguments.addAll(List.of("--port", "tap:" + TAP + ",netns=" + openNamespace(), "--wire", "vm2=" + TAP));
         }
@@ -76,6 +91,8 @@ final class World implements AutoCloseable {
         if (space != null) {
             guestAndHost(space);
         }
+        guestOfLoopback();
+        guestOfNull();
         tracks.add(new ClientTrack(this, control()));
         embedder = new EmbedderTrack(this, stream("embedded"));
         tracks.add(embedder);
@@ -84,32 +101,77 @@ final class World implements AutoCloseable {
     private void guestsOfOneWire() {
         List<Stream> there = streams("vm0");
         List<Stream> back = streams("vm1");
-        GuestTrack left = new GuestTrack("vm0", this, socket(0), there, new Arrivals(back, true));
-        GuestTrack right = new GuestTrack("vm1", this, socket(1), back, new Arrivals(there, true));
+        GuestTrack left = new GuestTrack("vm0", this, socket(0), there, new Arrivals(back, true), false);
+        GuestTrack right = new GuestTrack("vm1", this, socket(1), back, new Arrivals(there, true), false);
         guests.addAll(List.of(left, right));
         tracks.addAll(guests);
-        directions.add(new Direction("vm0", "vm1", () -> Direction.Sides.of(left.tally(), right.strange())));
-        directions.add(new Direction("vm1", "vm0", () -> Direction.Sides.of(right.tally(), left.strange())));
+        directions.add(new Direction("vm0", "vm1", _ -> Direction.Sides.of(left.tally(), right.strange())));
+        directions.add(new Direction("vm1", "vm0", _ -> Direction.Sides.of(right.tally(), left.strange())));
     }
 
     private void guestAndHost(Fd space) {
         List<Stream> up = streams("vm2");
         Stream down = stream(TAP);
-        GuestTrack guest = new GuestTrack("vm2", this, socket(2), up, new Arrivals(List.of(down), false));
+        GuestTrack guest = new GuestTrack("vm2", this, socket(2), up, new Arrivals(List.of(down), false), false);
         HostTrack far = new HostTrack(this, space, TAP, down, up);
         guests.add(guest);
+        guestOfTap = guest;
         tracks.addAll(List.of(guest, far));
         host = far;
-        directions.add(new Direction("vm2", TAP, () -> {
+        directions.add(new Direction("vm2", TAP, _ -> {
             Tally tally = guest.tally();
             return new Direction.Sides(tally, tally.taken(), 0, far.counters().received(), far.strange());
         }));
-        directions.add(new Direction(TAP, "vm2", () -> {
+        directions.add(new Direction(TAP, "vm2", _ -> {
             Tally tally = far.tally();
             Interface counted = far.counters();
             return new Direction.Sides(tally, counted.sent(), counted.notSent(),
-                tally.received() + tally.repeated(), guest.strange());
+                tally.arrived(), guest.strange());
         }));
+    }
+
+    /** What it sends comes back; who counts in between is Baton alone. */
+    private void guestOfLoopback() {
+        List<Stream> around = streams("vm3");
+        GuestTrack guest = new GuestTrack("vm3", this, socket(3), around, new Arrivals(around, true), false);
+        guests.add(guest);
+        tracks.add(guest);
+        directions.add(new Direction("vm3", LOOPBACK, counters -> {
+            Tally tally = guest.tally();
+            long back = port(counters, LOOPBACK).rx().frames();
+            return new Direction.Sides(new Tally(tally.submitted(), tally.taken(), tally.abandoned(), back, 0, 0, 0, 0,
+                0, 0), tally.taken(), 0, back, 0);
+        }));
+        directions.add(new Direction(LOOPBACK, "vm3", counters -> {
+            Tally tally = guest.tally();
+            long given = port(counters, LOOPBACK).tx().frames();
+            return new Direction.Sides(new Tally(given, given, 0, tally.received(), tally.repeated(),
+                tally.reordered(), tally.damaged(), 0, 0, 0), given, 0, tally.arrived(), guest.strange());
+        }));
+    }
+
+    private void guestOfNull() {
+        List<Stream> away = streams("vm4");
+        Stream down = stream(NULL);
+        GuestTrack guest = new GuestTrack("vm4", this, socket(4), away, new NullArrivals(down, nullBytes), true);
+        guests.add(guest);
+        tracks.add(guest);
+        directions.add(new Direction("vm4", NULL, counters -> {
+            Tally tally = guest.tally();
+            long dropped = port(counters, NULL).tx().frames();
+            return new Direction.Sides(new Tally(tally.submitted(), tally.taken(), tally.abandoned(), dropped, 0, 0, 0,
+                0, 0, 0), tally.taken(), 0, dropped, 0);
+        }));
+        directions.add(new Direction(NULL, "vm4", counters -> {
+            long sent = port(counters, NULL).rx().frames();
+            Tally tally = down.tally();
+            return new Direction.Sides(Tally.of(sent, tally.received(), tally.damaged()), sent, 0, tally.received(),
+                guest.strange());
+        }));
+    }
+
+    private static PortStats port(CountersSnapshot counters, String name) {
+        return Objects.requireNonNull(counters.ports().get(name), name);
     }
 
     private List<Stream> streams(String name) {
@@ -179,9 +241,10 @@ final class World implements AutoCloseable {
         return embedder;
     }
 
-    /** Things that have happened to guests, each of which may have detached TAP queues. */
+    /** Things that have happened to the guest at the TAP, each of which may have detached TAP queues. */
     int guestEvents() {
-        return guests.stream().mapToInt(GuestTrack::events).sum();
+        GuestTrack guest = guestOfTap;
+        return guest == null ? 0 : guest.events();
     }
 
     /** Memory regions of all guests. */

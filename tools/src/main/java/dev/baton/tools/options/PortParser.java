@@ -1,6 +1,8 @@
 package dev.baton.tools.options;
 
+import dev.baton.datapath.ByteSize;
 import dev.baton.datapath.NullPortConfig;
+import dev.baton.datapath.VhostUserPortConfig;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -23,6 +25,7 @@ final class PortParser {
     /** {@code IFNAMSIZ} of netdevice(7) without its closing zero byte. */
     static final int MAX_IFNAME_BYTES = 15;
 
+    private static final String MEMORY_LIMIT = "memory-limit";
     private static final String BACKEND_TRANSFER = "backend-transfer";
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,62}");
 
@@ -90,7 +93,7 @@ final class PortParser {
         }
         return new PortSpec.VhostUser(name, socketPath(line, path),
                 choice("mode", "server", "client"), queues(MAX_VHOST_USER_QUEUES), choice("offloads", "on", "off"),
-                keys.containsKey(BACKEND_TRANSFER) ? choice(BACKEND_TRANSFER, "on", "off") : null);
+                memoryLimit(), keys.containsKey(BACKEND_TRANSFER) ? choice(BACKEND_TRANSFER, "on", "off") : null);
     }
 
     private PortSpec tap(String name) {
@@ -127,6 +130,20 @@ final class PortParser {
             throw refuse("'queues' is a number from 1 to " + max + ", not '" + value + "'");
         }
         return number;
+    }
+
+    /** How much memory a front-end may have mapped, bytes. */
+    private long memoryLimit() {
+        if (!keys.containsKey(MEMORY_LIMIT)) {
+            return VhostUserPortConfig.MAX_MEMORY_LIMIT_BYTES;
+        }
+        String value = String.valueOf(keys.remove(MEMORY_LIMIT));
+        long bytes = ByteSize.parse(value);
+        if (bytes < VhostUserPortConfig.MIN_MEMORY_LIMIT_BYTES || bytes > VhostUserPortConfig.MAX_MEMORY_LIMIT_BYTES) {
+            throw refuse("'" + MEMORY_LIMIT + "' is bytes, or a number with K, M, G or T, from 1M to 16T, not '" + value
+                    + "'");
+        }
+        return bytes;
     }
 
     /** The length of the frames that a port sends, 0 for none. */

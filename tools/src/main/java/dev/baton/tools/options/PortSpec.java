@@ -1,5 +1,6 @@
 package dev.baton.tools.options;
 
+import dev.baton.datapath.ByteSize;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
@@ -27,14 +28,16 @@ public sealed interface PortSpec {
      * @param listen     true: Baton listens ({@code mode=server}); false: Baton connects
      * @param queuePairs how many queue pairs it offers
      * @param offloads   whether checksum and segmentation offloads are offered
+     * @param memoryLimitBytes how much memory its front-end may have mapped, bytes
      * @param backendTransfer whether the state of the back end goes to the next owner; null: as the profile has it
      */
     record VhostUser(String name, Path path, boolean listen, int queuePairs, boolean offloads,
-            @Nullable Boolean backendTransfer) implements PortSpec {
+            long memoryLimitBytes, @Nullable Boolean backendTransfer) implements PortSpec {
         @Override
         public String describe() {
             return "vhost-user:" + name + ",path=" + path + ",mode=" + (listen ? "server" : "client")
                     + ",queues=" + queuePairs + ",offloads=" + onOff(offloads)
+                    + ",memory-limit=" + ByteSize.text(memoryLimitBytes)
                     + (backendTransfer == null ? "" : ",backend-transfer=" + onOff(backendTransfer));
         }
     }

@@ -4,7 +4,8 @@ package dev.baton.tools.options;
 public final class Syntax {
     /** A vhost-user port. */
     public static final String VHOST_USER =
-            "vhost-user:NAME,path=SOCKET[,mode=server|client][,queues=N][,offloads=on|off][,backend-transfer=on|off]";
+            "vhost-user:NAME,path=SOCKET[,mode=server|client][,queues=N][,offloads=on|off][,memory-limit=SIZE]"
+            + "[,backend-transfer=on|off]";
 
     /** A TAP port. */
     public static final String TAP =

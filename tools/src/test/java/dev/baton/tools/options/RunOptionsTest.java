@@ -20,13 +20,14 @@ class RunOptionsTest {
     @Test
     void everyOptionIsTaken() {
         RunOptions options = cli(
-                "--port vhost-user:vm0,path=/run/vm0.sock,mode=client,queues=2,offloads=off,backend-transfer=off",
+                "--port vhost-user:vm0,path=/run/vm0.sock,mode=client,queues=2,offloads=off,memory-limit=64G"
+                    + ",backend-transfer=off",
                 "--port loopback:mirror,queues=3", "--port null:sink,queues=4,send=1514",
                 "--port tap:uplink,ifname=tap0,queues=2,netns=blue,persistent=on,coalesce=off,io=plain",
                 "--wire vm0=uplink",
                 "--control /run/baton.sock", "--cpus 0,2-3", "--idle busy", "--backend-transfer off", "--profile 0.1");
         assertThat(options).isEqualTo(new RunOptions(
-                List.of(new PortSpec.VhostUser("vm0", Path.of("/run/vm0.sock"), false, 2, false, false),
+                List.of(new PortSpec.VhostUser("vm0", Path.of("/run/vm0.sock"), false, 2, false, 64L << 30, false),
                         new PortSpec.Loopback("mirror", 3), new PortSpec.Null("sink", 4, 1514),
                         new PortSpec.Tap("uplink", "tap0", 2, "blue", true, false, false)),
                 List.of(new WireSpec("vm0", "uplink")), Path.of("/run/baton.sock"), List.of(0, 2, 3), true,
@@ -36,7 +37,7 @@ class RunOptionsTest {
     @Test
     void defaultsAreSpelledOut() {
         assertThat(cli(VM, TAP, "--wire vm0=tap0").describe()).containsExactly(
-                "port = vhost-user:vm0,path=/run/vm0.sock,mode=server,queues=1,offloads=on",
+                "port = vhost-user:vm0,path=/run/vm0.sock,mode=server,queues=1,offloads=on,memory-limit=16T",
                 "port = tap:tap0,ifname=tap0,queues=1,persistent=off,coalesce=on,io=auto", "wire = vm0=tap0",
                 "idle = adaptive",
                 "backend-transfer = on");
@@ -44,7 +45,8 @@ class RunOptionsTest {
 
     @Test
     void theEffectiveConfigurationIsAConfigurationFile() {
-        RunOptions options = cli(VM + ",queues=4,backend-transfer=on", TAP + ",netns=/run/netns/blue",
+        RunOptions options = cli(VM + ",queues=4,memory-limit=5000M,backend-transfer=on",
+                TAP + ",netns=/run/netns/blue",
                 "--wire tap0=vm0", "--cpus 1", "--idle busy", "--control /run/c.sock", "--backend-transfer off",
                 "--profile 0.1", "--port loopback:mirror", "--port null:sink", "--port null:source,send=60");
         assertThat(RunOptions.of(ConfigFile.parse("f", options.describe()), List.of())).isEqualTo(options);
@@ -58,7 +60,7 @@ class RunOptionsTest {
         RunOptions options = RunOptions.of(file, lines("--port tap:tap2,queues=3", "--port vhost-user:vm0,path=/b",
                 "--wire vm0=tap2", "--cpus 1"));
         assertThat(options.describe()).containsExactly(
-                "port = vhost-user:vm0,path=/b,mode=server,queues=1,offloads=on",
+                "port = vhost-user:vm0,path=/b,mode=server,queues=1,offloads=on,memory-limit=16T",
                 "port = tap:tap0,ifname=tap0,queues=1,persistent=off,coalesce=on,io=auto",
                 "port = tap:tap1,ifname=tap1,queues=1,persistent=off,coalesce=on,io=auto",
                 "port = tap:tap2,ifname=tap2,queues=3,persistent=off,coalesce=on,io=auto", "wire = vm0=tap2",
@@ -78,6 +80,16 @@ class RunOptionsTest {
         "vhost-user:vm0,path=/a,netns=x    | unknown key 'netns', a port of this kind is vhost-user:NAME,path=SOCKET",
         "vhost-user:vm0,path=/a,mode=both  | 'mode' is server or client, not 'both'",
         "vhost-user:vm0,path=/a,offloads=1 | 'offloads' is on or off, not '1'",
+        "vhost-user:vm0,path=/a,memory-limit=1M | ok",
+        "vhost-user:vm0,path=/a,memory-limit=1048575 | 'memory-limit' is bytes, or a number with K, M, G"
+            + " or T, from 1M to 16T, not '1048575'",
+        "vhost-user:vm0,path=/a,memory-limit=16T | ok",
+        "vhost-user:vm0,path=/a,memory-limit=16385G | 'memory-limit' is bytes, or a number with K, M, G or T",
+        "vhost-user:vm0,path=/a,memory-limit=99999999T | 'memory-limit' is bytes, or a number with K, M, G or T",
+        "vhost-user:vm0,path=/a,memory-limit=9x | 'memory-limit' is bytes, or a number with K, M, G or T, from 1M"
+            + " to 16T, not '9x'",
+        "vhost-user:vm0,path=/a,memory-limit= | 'memory-limit' is bytes, or a number with K, M, G or T, from 1M"
+            + " to 16T, not ''",
         "vhost-user:vm0,path=/a,queues=0   | 'queues' is a number from 1 to 128, not '0'",
         "vhost-user:vm0,path=/a,queues=129 | 'queues' is a number from 1 to 128, not '129'",
         "vhost-user:vm0,path=/a,queues=2x  | 'queues' is a number from 1 to 128, not '2x'",
