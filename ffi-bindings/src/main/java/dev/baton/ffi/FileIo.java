@@ -12,7 +12,7 @@ import java.lang.invoke.MethodHandle;
  * lseek(2).
  *
  * <p>The four transfers are hot calls: they take a bare descriptor and addresses, return the number of bytes or the
- * negative errno, throw nothing and allocate nothing; a failure other than EAGAIN may allocate.
+ * negative errno, throw nothing and allocate nothing.
  */
 @CHeader({"fcntl.h", "unistd.h", "sys/syscall.h", "linux/fs.h"})
 public final class FileIo {
@@ -111,8 +111,9 @@ public final class FileIo {
     }
 
     private static long failedReadvNoWait(int fd, long iovAddress, int count) {
-        if (Native.errno() == Errno.EAGAIN) {
-            return -Errno.EAGAIN;
+        int errno = Native.errno();
+        if (isBelieved(errno)) {
+            return -errno;
         }
         MemorySegment state = Native.state();
         try {
@@ -137,14 +138,9 @@ public final class FileIo {
         return result == -1 ? failedTransfer(number, fd, address, length) : result;
     }
 
-    /**
-     * Why a transfer failed. EAGAIN is an everyday thing and is believed: should it be wrong, the next attempt tells.
-     * EFAULT is believed because no call of the JVM's own ends so, and because what was read is gone. Everything else
-     * is asked for once more, by a call that keeps its errno: what failed so has had no effect.
-     */
     private static long failedTransfer(long number, int fd, long address, long length) {
         int errno = Native.errno();
-        if (errno == Errno.EAGAIN || errno == Errno.EFAULT) {
+        if (isBelieved(errno)) {
             return -errno;
         }
         MemorySegment state = Native.state();
@@ -153,6 +149,19 @@ public final class FileIo {
         } catch (Throwable e) {
             throw Native.unexpected(e);
         }
+    }
+
+    /**
+     * Whether a hint at why a transfer failed will do. EAGAIN is an everyday thing: should it be wrong, the next
+     * attempt tells. The others are what a file says that is not there, not up or given bad memory, and no call of the
+     * JVM's own ends so. They have to be believed: after some of them what was to be read is gone, so that a second
+     * attempt would be about something else. All other failures are asked for again, by a call that keeps its errno.
+     */
+    private static boolean isBelieved(int errno) {
+        return switch (errno) {
+            case Errno.EAGAIN, Errno.EFAULT, Errno.EIO, Errno.EBADF, Errno.EBADFD, Errno.EINVAL -> true;
+            default -> false;
+        };
     }
 
     /** The status flags of the open file description: access mode, {@link #O_NONBLOCK} and others. */

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** Hot calls make no garbage, whether they find something to do or not. */
+/** Hot calls make no garbage, whether they work or fail. */
 @ExtendWith(NoLeaks.class)
 @Timeout(120)
 class AllocationTest {
@@ -70,11 +70,9 @@ class AllocationTest {
     }
 
     @Test
-    void callsThatFindNothing() {
+    void failedCalls() {
         int fd = event.fd().value();
-        list.set(0, memory.address(), 8);
-        assertQuiet(() -> EventFd.drain(fd) + FileIo.read(fd, memory.address(), 8)
-            + FileIo.readv(fd, list.address(), 1));
+        assertQuiet(() -> EventFd.drain(fd) + FileIo.readv(-1, list.address(), 1));
     }
 
     @Test
