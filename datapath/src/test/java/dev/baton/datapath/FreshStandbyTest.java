@@ -61,23 +61,6 @@ class FreshStandbyTest {
         abstract void make(TestGuest guest) throws ProtocolException;
     }
 
-    private static CompletableFuture<Standby.Ending> await(Standby standby) {
-        CompletableFuture<Standby.Ending> ending = new CompletableFuture<>();
-        Thread.ofPlatform().daemon().start(() -> {
-            try {
-                ending.complete(standby.await(NEVER_STUCK_MS));
-            } catch (HandoverException | RuntimeException e) {
-                ending.completeExceptionally(e);
-            }
-        });
-        return ending;
-    }
-
-    private static Datapath seized(Standby.Ending ending) {
-        assertThat(ending).isInstanceOf(Standby.Ending.Seized.class);
-        return ((Standby.Ending.Seized) ending).takeover().datapath();
-    }
-
     private static void awaitSettled(Standby standby) {
         while (!standby.isOwnerSettled()) {
             Thread.onSpinWait();
@@ -96,14 +79,14 @@ class FreshStandbyTest {
         try (ChildOwner child = ChildOwner.giver("", a, b)) {
             child.awaitReady();
             try (Standby standby = Standby.attach(child.attend(), OPTIONS)) {
-                CompletableFuture<Standby.Ending> ending = await(standby);
+                CompletableFuture<Standby.Ending> ending = StandbyWatch.await(standby, NEVER_STUCK_MS);
                 try (TestGuest guestA = TestGuest.connect(a); TestGuest guestB = TestGuest.connect(b)) {
                     Exchange frames = new Exchange(guestA, guestB);
                     frames.play(200);
                     change.make(guestA);
                     awaitSettled(standby);
                     child.signal(PidFd.SIGKILL);
-                    try (Datapath datapath = seized(ending.join())) {
+                    try (Datapath datapath = StandbyWatch.seized(ending.join())) {
                         frames.play(200);
                         assertThat(frames.wrong()).as("nothing was on its way when it died").isZero();
                         assertThat(died(datapath, "a") + died(datapath, "b")).as("connections ended").isZero();
@@ -126,13 +109,13 @@ class FreshStandbyTest {
                 Datapath datapath;
                 try (TestGuest guestA = TestGuest.connect(a);
                      Standby standby = Standby.attach(child.attend(), OPTIONS)) {
-                    CompletableFuture<Standby.Ending> ending = await(standby);
+                    CompletableFuture<Standby.Ending> ending = StandbyWatch.await(standby, NEVER_STUCK_MS);
                     Exchange frames = new Exchange(guestA, guestB);
                     frames.play(200);
                     ProtocolException end = catchThrowableOfType(ProtocolException.class,
                         () -> guestA.frontEnd.enableRing(0, false));
                     assertThat(end.kind()).as("%s", end).isEqualTo(ErrorKind.VANISHED);
-                    datapath = seized(ending.join());
+                    datapath = StandbyWatch.seized(ending.join());
                 }
                 try (datapath; TestGuest again = TestGuest.connect(a)) {
                     Exchange frames = new Exchange(again, guestB);
@@ -157,10 +140,10 @@ class FreshStandbyTest {
                 frames.play(200);
                 guestA.resetRing(0, TestGuest.SIZE / 2);
                 frames.play(200);
-                CompletableFuture<Standby.Ending> ending = await(standby);
+                CompletableFuture<Standby.Ending> ending = StandbyWatch.await(standby, NEVER_STUCK_MS);
                 awaitSettled(standby);
                 child.signal(PidFd.SIGKILL);
-                try (Datapath datapath = seized(ending.join())) {
+                try (Datapath datapath = StandbyWatch.seized(ending.join())) {
                     frames.play(200);
                     assertThat(frames.wrong()).isZero();
                     assertThat(died(datapath, "a") + died(datapath, "b")).isZero();
@@ -182,7 +165,7 @@ class FreshStandbyTest {
                     guestA.resetRing(0, TestGuest.SIZE / 2);
                     new Exchange(guestA, guestB).play(200);
                     child.signal(PidFd.SIGKILL);
-                    datapath = seized(standby.await(NEVER_STUCK_MS));
+                    datapath = StandbyWatch.seized(standby.await(NEVER_STUCK_MS));
                     assertThat(catchThrowableOfType(ProtocolException.class, guestA.frontEnd::status)).isNotNull();
                 }
                 try (datapath; TestGuest again = TestGuest.connect(a)) {

@@ -19,23 +19,6 @@ class OrphanedStandbyTest {
     private final Path a = TestSockets.path("a");
     private final Path b = TestSockets.path("b");
 
-    private static CompletableFuture<Standby.Ending> await(Standby standby, long heartbeatMs) {
-        CompletableFuture<Standby.Ending> ending = new CompletableFuture<>();
-        Thread.ofPlatform().daemon().start(() -> {
-            try {
-                ending.complete(standby.await(heartbeatMs));
-            } catch (HandoverException | RuntimeException e) {
-                ending.completeExceptionally(e);
-            }
-        });
-        return ending;
-    }
-
-    private static Datapath seized(Standby.Ending ending) {
-        assertThat(ending).isInstanceOf(Standby.Ending.Seized.class);
-        return ((Standby.Ending.Seized) ending).takeover().datapath();
-    }
-
     @Test
     void theOwnerIsKilled() throws HandoverException, ProtocolException {
         try (ChildOwner child = ChildOwner.giver("", a, b)) {
@@ -46,7 +29,7 @@ class OrphanedStandbyTest {
                 frames.play(200);
                 try (Standby standby = Standby.attach(child.attend(), HandoverWorld.OPTIONS.withRehearsals(3_000))) {
                     child.signal(PidFd.SIGKILL);
-                    try (Datapath datapath = seized(standby.await(NEVER_STUCK_MS))) {
+                    try (Datapath datapath = StandbyWatch.seized(standby.await(NEVER_STUCK_MS))) {
                         frames.play(200);
                         assertThat(frames.wrong()).as("nothing was on its way when it died").isZero();
                         assertThat(datapath.ports()).hasSize(2);
@@ -68,10 +51,10 @@ class OrphanedStandbyTest {
                 Exchange frames = new Exchange(guestA, guestB);
                 frames.play(200);
                 try (Standby standby = Standby.attach(child.attend(), HandoverWorld.OPTIONS)) {
-                    CompletableFuture<Standby.Ending> ending = await(standby, 1_000);
+                    CompletableFuture<Standby.Ending> ending = StandbyWatch.await(standby, 1_000);
                     frames.play(200);
                     child.signal(PidFd.SIGSTOP);
-                    try (Datapath datapath = seized(ending.join())) {
+                    try (Datapath datapath = StandbyWatch.seized(ending.join())) {
                         assertThat(child.exitStatus()).isEqualTo(ChildOwner.KILLED);
                         frames.play(200);
                         assertThat(frames.wrong()).as("nothing was on its way when it stopped").isZero();
@@ -91,7 +74,7 @@ class OrphanedStandbyTest {
                 Exchange frames = new Exchange(guestA, guestB);
                 frames.play(200);
                 try (Standby standby = Standby.attach(child.attend(), HandoverWorld.OPTIONS)) {
-                    CompletableFuture<Standby.Ending> ending = await(standby, NEVER_STUCK_MS);
+                    CompletableFuture<Standby.Ending> ending = StandbyWatch.await(standby, NEVER_STUCK_MS);
                     child.go();
                     Takeover takeover = Datapath.takeOver(child.channel(), HandoverWorld.OPTIONS);
                     try (Datapath datapath = takeover.datapath()) {
@@ -116,9 +99,9 @@ class OrphanedStandbyTest {
                 Exchange frames = new Exchange(guestA, guestB);
                 frames.play(200);
                 try (Standby standby = Standby.attach(giver.attend(), HandoverWorld.OPTIONS)) {
-                    CompletableFuture<Standby.Ending> ending = await(standby, NEVER_STUCK_MS);
+                    CompletableFuture<Standby.Ending> ending = StandbyWatch.await(standby, NEVER_STUCK_MS);
                     giver.go();
-                    try (Datapath datapath = seized(ending.join())) {
+                    try (Datapath datapath = StandbyWatch.seized(ending.join())) {
                         assertThat(giver.exitStatus()).isEqualTo(ChildOwner.KILLED);
                         assertThat(taker.exitStatus()).isEqualTo(ChildOwner.KILLED);
                         frames.play(200);
