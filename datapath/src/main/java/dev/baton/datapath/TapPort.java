@@ -32,6 +32,7 @@ public final class TapPort extends BackendPort {
 
     private final TapOptions options;
     private @Nullable TapDevice device;
+    private boolean ownerGoesOn;
 
     private TapPort(String name, TapDevice device, TapOptions options, Counters counters, Baton baton) {
         super(name, device.queueCount(), counters, baton);
@@ -39,8 +40,6 @@ public final class TapPort extends BackendPort {
         this.device = device;
         prepare(device);
     }
-
-    private boolean ownerGoesOn;
 
     private TapPort(String name, int queuePairs, TapOptions options, Counters counters, Baton baton, int firstSlot) {
         super(name, queuePairs, counters, baton, firstSlot);
