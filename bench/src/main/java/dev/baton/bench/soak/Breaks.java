@@ -42,6 +42,11 @@ final class Breaks {
         return plan.endsWith(":" + word(Fault.KILL));
     }
 
+    /** Whether the old one may die there before the new one has its answer from the control socket. */
+    static boolean mayBeUnanswered(Edge edge) {
+        return edge == Edge.OUTGOING_ASKED || edge == Edge.OUTGOING_HELLO;
+    }
+
     /** Whether the new owner claims already when the old one dies there, and so goes on. */
     static boolean isTakenBy(Edge edge) {
         return edge.compareTo(Edge.OUTGOING_RELEASE) >= 0;
