@@ -45,6 +45,7 @@ final class DatapathAgent implements Agent {
     private final CompletableFuture<@Nullable SyscallException> started = new CompletableFuture<>();
     private final List<Release> releases = new ArrayList<>();
     private Lane[] lanes = {};
+    private QuietLanes quiet = new QuietLanes(lanes);
     private Claim[] claims = {};
     private int nextClaim;
     private volatile boolean closing;
@@ -199,6 +200,7 @@ final class DatapathAgent implements Agent {
 
     private void replaceLanes(List<Lane> all) {
         lanes = all.toArray(Lane[]::new);
+        quiet = new QuietLanes(lanes);
         laneCount = lanes.length;
         rewatch();
     }
@@ -250,22 +252,11 @@ final class DatapathAgent implements Agent {
         int workCount = 0;
         if (command != null) {
             command.run();
+            quiet.wakeAll();
             workCount = 1;
         }
-        int frames = 0;
-        for (Lane lane : lanes) {
-            if (!lane.owned()) {
-                remove(lane);
-                continue;
-            }
-            frames += lane.doBursts(scratch, memoryFaults);
-            if (lane.releasing()) {
-                workCount++;
-                if (lane.tryRelease()) {
-                    released(lane);
-                }
-            }
-        }
+        workCount += releases.size();
+        int frames = workLanes();
         if (claims.length != 0) {
             workCount++;
             frames += lookAtAClaim();
@@ -274,6 +265,37 @@ final class DatapathAgent implements Agent {
         counters.dutyCycle(nowNs, nowNs - lastCycleNs, frames);
         lastCycleNs = nowNs;
         return workCount + frames;
+    }
+
+    /** One burst of each transfer of the lanes that are not quiet; returns the frames taken. */
+    private int workLanes() {
+        Lane[] all = lanes;
+        QuietLanes whichAreQuiet = quiet;
+        int frames = 0;
+        try {
+            for (int i = 0; i < all.length; i++) {
+                if (!whichAreQuiet.isQuiet(i)) {
+                    frames += work(all[i], i, whichAreQuiet);
+                }
+            }
+        } catch (InternalError e) {
+            // Whose memory it is that was cut short, its transfer finds out.
+            whichAreQuiet.wakeAll();
+        }
+        return frames;
+    }
+
+    private int work(Lane lane, int number, QuietLanes whichAreQuiet) {
+        if (!lane.owned()) {
+            remove(lane);
+            return 0;
+        }
+        int frames = lane.doBursts(scratch, memoryFaults);
+        whichAreQuiet.worked(number, lane, frames);
+        if (lane.releasing() && lane.tryRelease()) {
+            released(lane);
+        }
+        return frames;
     }
 
     private void released(Lane lane) {

@@ -98,6 +98,11 @@ final class Lane {
         return ends;
     }
 
+    /** The transfers that are not suspended; not to be changed. */
+    Transfer[] active() {
+        return active;
+    }
+
     long epoch() {
         return record.epoch();
     }

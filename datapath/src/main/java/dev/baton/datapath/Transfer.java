@@ -48,6 +48,14 @@ sealed interface Transfer permits VirtqueueToVirtqueue, VirtqueueToTap, Virtqueu
     /** Ends what {@link #armWakeups()} began. */
     void disarmWakeups();
 
+    /**
+     * The virtqueue end that is all it waits for: while that has nothing, no burst does anything. Null when only a call
+     * can tell, as with a TAP.
+     */
+    default @Nullable VirtqueueEnd awaitedSource() {
+        return null;
+    }
+
     /** The TAP queue's descriptor when the source is a device end, else null. */
     default @Nullable Fd tapInput() {
         return null;

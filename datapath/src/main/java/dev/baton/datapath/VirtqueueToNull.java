@@ -41,6 +41,11 @@ final class VirtqueueToNull implements Transfer {
     }
 
     @Override
+    public VirtqueueEnd awaitedSource() {
+        return source;
+    }
+
+    @Override
     public boolean armWakeups() {
         Virtqueue queue = source.queue();
         return queue != null && queue.enableNotifications();

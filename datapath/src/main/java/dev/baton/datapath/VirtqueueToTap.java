@@ -218,6 +218,11 @@ final class VirtqueueToTap implements Transfer {
     }
 
     @Override
+    public VirtqueueEnd awaitedSource() {
+        return source;
+    }
+
+    @Override
     public boolean armWakeups() {
         Virtqueue queue = source.queue();
         // A TAP whose send buffer is full gives no edge to wait for; that is rare and short: keep polling.

@@ -187,6 +187,11 @@ final class VirtqueueToVirtqueue implements Transfer {
     }
 
     @Override
+    public VirtqueueEnd awaitedSource() {
+        return source;
+    }
+
+    @Override
     public boolean armWakeups() {
         Virtqueue sourceQueue = source.queue();
         if (sourceQueue == null) {

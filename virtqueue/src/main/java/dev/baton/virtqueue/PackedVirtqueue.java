@@ -27,6 +27,8 @@ public final class PackedVirtqueue implements Virtqueue {
     private static final long ID_MASK = 0xFFFF;
     private static final long ID_BITS = ID_MASK << PackedChainWalker.ID_SHIFT;
     private static final int POSITION_MASK = 0xFFFF;
+    /** Of the flags, in the second half of a descriptor. */
+    private static final int FLAGS_OFFSET = 6;
     private static final int EVENT_DISABLE = 1 << 16;
     private static final int EVENT_AT_DESCRIPTOR = 2 << 16;
     private static final int EVENT_MODE = 3 << 16;
@@ -355,7 +357,7 @@ public final class PackedVirtqueue implements Virtqueue {
     }
 
     private boolean availableAt(int position) {
-        long rest = ring + ((long) PackedPosition.slot(position) << 4) + 8;
+        long rest = restOfDescriptor(position);
         return PackedChainWalker.inLap(RawMemory.getLongAcquire(rest), PackedChainWalker.available(position));
     }
 
@@ -373,6 +375,17 @@ public final class PackedVirtqueue implements Virtqueue {
     @Override
     public boolean hasAvailable() {
         return fault == null && availableAt(used);
+    }
+
+    /** The flags of the next descriptor (virtio 1.2, 2.8.1). */
+    @Override
+    public long availableWord() {
+        return restOfDescriptor(used) + FLAGS_OFFSET;
+    }
+
+    /** Where length, id and flags of the descriptor at a position are. */
+    private long restOfDescriptor(int position) {
+        return ring + ((long) PackedPosition.slot(position) << 4) + 8;
     }
 
     @Override

@@ -363,6 +363,12 @@ public final class SplitVirtqueue implements Virtqueue {
         return fault == null && (RawMemory.getShortAcquire(availIndex) & INDEX_MASK) != lastAvailIdx;
     }
 
+    /** The available index (virtio 1.2, 2.7.6). */
+    @Override
+    public long availableWord() {
+        return availIndex;
+    }
+
     @Override
     public @Nullable VirtqueueFault fault() {
         return fault;

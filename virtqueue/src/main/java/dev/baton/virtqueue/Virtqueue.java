@@ -116,6 +116,12 @@ public sealed interface Virtqueue permits SplitVirtqueue, PackedVirtqueue {
     /** Whether a fetch has something to look at. */
     boolean hasAvailable();
 
+    /**
+     * Address of 16 bits of the ring that change when the driver makes a buffer available. While there are none, and
+     * they stay as they are, there are none; valid until the next chain is used or the memory is another.
+     */
+    long availableWord();
+
     /** Why the queue stopped, or null. */
     @Nullable VirtqueueFault fault();
 
