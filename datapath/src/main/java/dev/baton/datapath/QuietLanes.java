@@ -7,11 +7,11 @@ import java.util.Arrays;
 /**
  * Which lanes of an agent have nothing to do, found out without touching them.
  *
- * <p>Theory of operation. What an agent that has hundreds of queues spends on those that rest are cache misses: to look
- * at one of them takes a dozen lines, of the lane, its transfers, their ends, their virtqueues and the ring. A lane that
- * has had nothing to do for a while, and whose transfers all wait for drivers, is put down here with one word of each
- * ring, {@link Virtqueue#availableWord}, and what it held. As long as they all hold it the lane is quiet, and a duty cycle
- * touches one line of each ring, and of this the arrays, which are read in order:
+ * <p>Theory of operation. What an agent that has hundreds of queues spends on those that rest are cache misses: to
+ * look at one of them takes a dozen lines, of the lane, its transfers, their ends, their virtqueues and the ring. A
+ * lane that has had nothing to do for a while, and whose transfers all wait for drivers, is put down here with one word
+ * of each ring, {@link Virtqueue#availableWord}, and what it held. As long as they all hold it the lane is quiet, and a
+ * duty cycle touches one line of each ring, and of this the arrays, which are read in order:
  *
  * <pre>
  *   lane     | 0         | 1         | 2 ...
