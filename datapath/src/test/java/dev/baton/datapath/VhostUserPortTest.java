@@ -119,6 +119,20 @@ class VhostUserPortTest {
         }
     }
 
+    @Test
+    void aGuestThatComesAfterALongQuietIsServed() throws Exception {
+        datapath.close();
+        datapath = Datapath.launch(DatapathConfig.defaults().withIdleMode(IdleMode.BUSY));
+        VhostUserPort a = port("a");
+        VhostUserPort b = port("b");
+        datapath.wire(a, b);
+        Thread.sleep(100);
+        try (TestGuest one = TestGuest.connect(a.socketPath(), 2, TestGuest.FEATURES);
+             TestGuest two = TestGuest.connect(b.socketPath(), 2, TestGuest.FEATURES)) {
+            exchange(one, two, 0, 100);
+        }
+    }
+
     private static void exchange(TestGuest from, TestGuest to, int pair, int count) {
         SequencedFrames frames = new SequencedFrames();
         while (frames.received() < count) {
