@@ -26,7 +26,7 @@ import org.openjdk.jmh.annotations.TearDown;
 
 /**
  * What queues cost that have nothing to do: in-memory ports, wired in twos, whose queue pairs are all one agent's, on
- * one CPU; the drivers are on the other. Needs two CPUs.
+ * one CPU; the drivers are on the other. Needs two CPUs. {@link IdleTapsBenchmark} is about queues of TAPs.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)

@@ -22,14 +22,18 @@ final class AgentSleep implements AutoCloseable {
     private static final int POLLED_SLEEP_MS = 1;
 
     private final EventFd wake;
+    private final TapWatch taps;
     private final Epoll epoll = Epoll.create();
     private final List<VirtqueueEnd> kicked = new ArrayList<>();
     private final List<Fd> watched = new ArrayList<>();
     private boolean polledOnly;
 
-    AgentSleep(EventFd wake) {
+    /** A sleep that ends, whatever else is watched, when the agent is called or a watched TAP queue has a frame. */
+    AgentSleep(EventFd wake, TapWatch taps) {
         this.wake = wake;
+        this.taps = taps;
         epoll.add(wake.fd(), Epoll.IN, WAKE_TOKEN);
+        epoll.add(taps.fd(), Epoll.IN, TAP_TOKEN);
     }
 
     /** Watches the descriptors of these lanes and of no others. */
@@ -37,14 +41,8 @@ final class AgentSleep implements AutoCloseable {
         watched.forEach(epoll::remove);
         watched.clear();
         kicked.clear();
-        polledOnly = false;
+        polledOnly = !taps.watch(lanes);
         for (Lane lane : lanes) {
-            for (Transfer transfer : lane.transfers()) {
-                Fd tapInput = transfer.tapInput();
-                if (tapInput != null) {
-                    watch(tapInput, TAP_TOKEN);
-                }
-            }
             lane.ends().forEach(this::watchKick);
         }
     }

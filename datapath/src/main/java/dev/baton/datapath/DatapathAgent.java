@@ -41,11 +41,12 @@ final class DatapathAgent implements Agent {
     private final Queue<AgentCommand> commands = new SpscVarHandleArrayQueue<>(COMMANDS);
     private final ChainBurst scratch = new ChainBurst(Transfer.MAX_BURST, SCRATCH_SEGMENTS);
     private final EventFd wake = EventFd.create();
-    private final AgentSleep sleep = new AgentSleep(wake);
+    private final TapWatch taps = new TapWatch();
+    private final AgentSleep sleep = new AgentSleep(wake, taps);
+    private final QuietLanes quiet = new QuietLanes(taps);
     private final CompletableFuture<@Nullable SyscallException> started = new CompletableFuture<>();
     private final List<Release> releases = new ArrayList<>();
     private Lane[] lanes = {};
-    private QuietLanes quiet = new QuietLanes(lanes);
     private Claim[] claims = {};
     private int nextClaim;
     private volatile boolean closing;
@@ -200,7 +201,7 @@ final class DatapathAgent implements Agent {
 
     private void replaceLanes(List<Lane> all) {
         lanes = all.toArray(Lane[]::new);
-        quiet = new QuietLanes(lanes);
+        quiet.reset(lanes);
         laneCount = lanes.length;
         rewatch();
     }
@@ -269,31 +270,34 @@ final class DatapathAgent implements Agent {
 
     /** One burst of each transfer of the lanes that are not quiet; returns the frames taken. */
     private int workLanes() {
-        Lane[] all = lanes;
-        QuietLanes whichAreQuiet = quiet;
         int frames = 0;
+        if (quiet.awaitsTaps()) {
+            quiet.lookAtTaps();
+        }
         try {
-            for (int i = 0; i < all.length; i++) {
-                if (!whichAreQuiet.isQuiet(i)) {
-                    frames += work(all[i], i, whichAreQuiet);
+            // A lane can go: the others move up, and the next one has its turn in the next cycle.
+            for (int i = 0; i < lanes.length; i++) {
+                if (!quiet.isQuiet(i)) {
+                    frames += work(lanes[i], i);
                 }
             }
         } catch (InternalError e) {
             // Whose memory it is that was cut short, its transfer finds out.
-            whichAreQuiet.wakeAll();
+            quiet.wakeAll();
         }
         return frames;
     }
 
-    private int work(Lane lane, int number, QuietLanes whichAreQuiet) {
+    private int work(Lane lane, int number) {
         if (!lane.owned()) {
             remove(lane);
             return 0;
         }
         int frames = lane.doBursts(scratch, memoryFaults);
-        whichAreQuiet.worked(number, lane, frames);
         if (lane.releasing() && lane.tryRelease()) {
             released(lane);
+        } else {
+            quiet.worked(number, lane, frames);
         }
         return frames;
     }
@@ -342,10 +346,12 @@ final class DatapathAgent implements Agent {
      * out (a receiver without buffers) can change what has to be waited for.
      */
     void sleep() {
+        quiet.lookAtTaps();
         boolean work = closing || armWakeups();
         if (!work && doWork() == 0 && !armWakeups()) {
             counters.sleep();
             sleep.await();
+            quiet.lookAtTaps();
             lastCycleNs = System.nanoTime();
         }
         for (Lane lane : lanes) {
@@ -364,6 +370,7 @@ final class DatapathAgent implements Agent {
     @Override
     public void onClose() {
         sleep.close();
+        taps.close();
         wake.close();
         scratch.close();
     }

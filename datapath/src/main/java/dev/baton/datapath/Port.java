@@ -96,6 +96,11 @@ public abstract sealed class Port permits VirtqueuePort, BackendPort {
     void give(int offloads) {
     }
 
+    /** Whether all its queue pairs take frames as long as it is; else it tells the wired port which of them do. */
+    boolean alwaysActive() {
+        return true;
+    }
+
     /** The queue pair of the wired port began or ceased to take frames. */
     void peerPairActive(int pair, boolean active) {
     }

@@ -19,6 +19,9 @@ import java.util.Arrays;
  *   held     |  17   204 |   3     3 |  88     9 ...
  * </pre>
  *
+ * <p>A TAP has no such word. All TAP queues of the quiet lanes are looked at with one call, see {@link TapWatch}, where
+ * otherwise each takes one; an agent that has only a few reads them.
+ *
  * <p>All else that can bring work to a lane, a virtqueue that starts or stops, other memory, a handover, comes to its
  * agent as a command, after which no lane is quiet. For the agent's thread alone.
  */
@@ -26,14 +29,23 @@ final class QuietLanes {
     /** Duty cycles without a frame: a lane with traffic shall not be put down again and again. */
     private static final int PATIENCE = 64;
 
-    private final int[] first;
-    private final long[] words;
-    private final short[] held;
+    private final TapWatch taps;
+    /** Where the words of a lane begin; those of the last end with the last of this. */
+    private int[] first = {0};
+    private long[] words = {};
+    private short[] held = {};
     /** Duty cycles in a row in which a lane had nothing to do; from {@link #PATIENCE} on it is quiet. */
-    private final int[] restful;
+    private int[] restful = {};
+    /** Lanes that are quiet and have a TAP queue. */
+    private boolean[] awaitsTap = {};
+    private int awaitsTapCount;
 
-    /** No lane is quiet yet. */
-    QuietLanes(Lane[] lanes) {
+    QuietLanes(TapWatch taps) {
+        this.taps = taps;
+    }
+
+    /** These are the lanes from now on, and none of them is quiet. */
+    void reset(Lane[] lanes) {
         first = new int[lanes.length + 1];
         for (int i = 0; i < lanes.length; i++) {
             first[i + 1] = first[i] + lanes[i].transfers().size();
@@ -41,6 +53,8 @@ final class QuietLanes {
         words = new long[first[lanes.length]];
         held = new short[words.length];
         restful = new int[lanes.length];
+        awaitsTap = new boolean[lanes.length];
+        awaitsTapCount = 0;
     }
 
     /** Hot: whether the lane has nothing to do; if not, it is quiet no more. */
@@ -50,7 +64,7 @@ final class QuietLanes {
         }
         for (int i = first[lane]; i < first[lane + 1]; i++) {
             if (words[i] != 0 && RawMemory.getShort(words[i]) != held[i]) {
-                restful[lane] = 0;
+                wake(lane);
                 return false;
             }
         }
@@ -66,14 +80,19 @@ final class QuietLanes {
         }
     }
 
-    /** Notes the words of the lane's sources; false when one of them has something, or has no such word. */
+    /** Notes the words of the lane's sources; false when one of them has something, or nothing tells whether it has. */
     private boolean putDown(int number, Lane lane) {
         int end = first[number + 1];
         int next = first[number];
+        boolean tap = false;
         for (Transfer transfer : lane.active()) {
             VirtqueueEnd source = transfer.awaitedSource();
             if (source == null) {
-                return false;
+                tap = taps.worthIt() && transfer.awaitsTap();
+                if (!tap) {
+                    return false;
+                }
+                continue;
             }
             Virtqueue queue = source.queue();
             if (queue != null) {
@@ -87,11 +106,41 @@ final class QuietLanes {
             }
         }
         Arrays.fill(words, next, end, 0);
+        if (tap) {
+            awaitsTap[number] = true;
+            awaitsTapCount++;
+        }
         return true;
     }
 
-    /** Something has changed that the words do not tell. */
+    /** Hot: whether there is a quiet lane with a TAP queue. */
+    boolean awaitsTaps() {
+        return awaitsTapCount > 0;
+    }
+
+    /**
+     * Hot: wakes the lanes whose TAP queues got frames. Called before the lanes have their bursts: a lane that is not
+     * quiet then reads its queue empty before it can be.
+     */
+    void lookAtTaps() {
+        int reports = taps.look();
+        for (int i = 0; i < reports; i++) {
+            wake(taps.lane(i));
+        }
+    }
+
+    private void wake(int lane) {
+        restful[lane] = 0;
+        if (awaitsTap[lane]) {
+            awaitsTap[lane] = false;
+            awaitsTapCount--;
+        }
+    }
+
+    /** Something has changed that neither words nor TAP queues tell. */
     void wakeAll() {
         Arrays.fill(restful, 0);
+        Arrays.fill(awaitsTap, false);
+        awaitsTapCount = 0;
     }
 }

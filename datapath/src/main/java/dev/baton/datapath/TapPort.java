@@ -236,7 +236,7 @@ public final class TapPort extends BackendPort {
     void wired(@Nullable Port newPeer) {
         super.wired(newPeer);
         for (int pair = 0; pair < queuePairs(); pair++) {
-            peerPairActive(pair, !(newPeer instanceof VirtqueuePort) || pair >= newPeer.queuePairs());
+            peerPairActive(pair, newPeer == null || newPeer.alwaysActive() || pair >= newPeer.queuePairs());
         }
     }
 

@@ -75,6 +75,11 @@ final class TapToTap implements Transfer {
     }
 
     @Override
+    public boolean awaitsTap() {
+        return pendingBytes == 0;
+    }
+
+    @Override
     public boolean armWakeups() {
         return pendingBytes != 0;
     }

@@ -72,12 +72,12 @@ final class TapToVirtqueue implements Transfer {
     @Override
     public int doBurst(ChainBurst scratch) {
         Virtqueue queue = target.queue();
+        starved = false;
         if (queue == null || !target.enabled() || !source.attached()) {
             return 0;
         }
         delivered = 0;
         deliveredBytes = 0;
-        starved = false;
         if (pendingBytes != 0) {
             deliverPending(queue);
         }
@@ -287,6 +287,11 @@ final class TapToVirtqueue implements Transfer {
     private void deliveredOne(long length) {
         delivered++;
         deliveredBytes += length - VirtioNetHeader.LENGTH;
+    }
+
+    @Override
+    public boolean awaitsTap() {
+        return pendingBytes == 0 && !starved;
     }
 
     @Override

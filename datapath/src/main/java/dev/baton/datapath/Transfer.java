@@ -49,11 +49,16 @@ sealed interface Transfer permits VirtqueueToVirtqueue, VirtqueueToTap, Virtqueu
     void disarmWakeups();
 
     /**
-     * The virtqueue end that is all it waits for: while that has nothing, no burst does anything. Null when only a call
-     * can tell, as with a TAP.
+     * The virtqueue end that is all it waits for: while that has nothing, no burst does anything. Null when that is not
+     * all.
      */
     default @Nullable VirtqueueEnd awaitedSource() {
         return null;
+    }
+
+    /** Whether its TAP queue, read until it had nothing, is all that it waits for. */
+    default boolean awaitsTap() {
+        return false;
     }
 
     /** The TAP queue's descriptor when the source is a device end, else null. */

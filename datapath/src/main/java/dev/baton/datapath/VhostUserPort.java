@@ -235,6 +235,12 @@ public final class VhostUserPort extends VirtqueuePort {
         return couldTake();
     }
 
+    /** Its front-end enables them. */
+    @Override
+    boolean alwaysActive() {
+        return false;
+    }
+
     @Override
     void wired(@Nullable Port newPeer) {
         super.wired(newPeer);

@@ -71,6 +71,18 @@ class MultiqueueTest {
         }
     }
 
+    /** Nobody enables the queue pairs of an in-memory port. */
+    @Test
+    void everyQueueOfATapIsAttachedBehindAnInMemoryPort() {
+        try (TestNamespace namespace = TestNamespace.createOrSkip();
+             Datapath datapath = Datapath.launch(DatapathConfig.defaults().withName("test"))) {
+            MemoryPort port = datapath.add(MemoryPortConfig.named("m").withQueuePairs(4));
+            TapPort tap = tap(datapath, namespace, 4);
+            datapath.wire(port, tap);
+            assertThat(datapath.state(tap)).startsWith("up, 4 of 4 queues attached");
+        }
+    }
+
     /**
      * From a TAP the kernel decides. It remembers by which queue the last frame of a flow came and sends the flow's
      * other direction there (automq, tun_automq_select_queue of Linux), so that a guest finds the answers where it

@@ -37,10 +37,12 @@ class QuietLanesTest {
     private final VirtqueueDriver[] drivers = new VirtqueueDriver[2];
     private final Lane[] lanes = new Lane[2];
     private final int[] looks = new int[2];
-    private QuietLanes quiet = new QuietLanes(new Lane[0]);
+    private final TapWatch taps = new TapWatch();
+    private final QuietLanes quiet = new QuietLanes(taps);
 
     @AfterEach
     void close() {
+        taps.close();
         scratch.close();
         baton.close();
         counters.close();
@@ -55,7 +57,7 @@ class QuietLanesTest {
             lanes[i] = new Lane(record, baton.lane(record), List.of(new VirtqueueToNull(ends[i], queueCounters)));
             start(i, format);
         }
-        quiet = new QuietLanes(lanes);
+        quiet.reset(lanes);
     }
 
     private void start(int lane, RingFormat format) {
@@ -167,7 +169,7 @@ class QuietLanesTest {
         int record = baton.allocateLane();
         lanes[0] = new Lane(record, baton.lane(record),
             List.of(new NullToVirtqueue(new NullFrame(BUFFER_BYTES), queueCounters, ends[0])));
-        quiet = new QuietLanes(lanes);
+        quiet.reset(lanes);
         for (int i = 0; i < A_WHILE; i++) {
             dutyCycle(0);
             assertThat(quiet.isQuiet(0)).isFalse();
