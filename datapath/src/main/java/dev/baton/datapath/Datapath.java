@@ -257,9 +257,9 @@ public final class Datapath implements AutoCloseable {
             StandbyLink link = new StandbyLink(this, open, options);
             try {
                 Outgoing.check(this);
-                options.hello(Hello.Purpose.STANDBY).exchange(open, options.timeoutMs());
+                Hello peer = options.hello(Hello.Purpose.STANDBY).exchange(open, options.timeoutMs());
                 standbyLinks.add(link);
-                link.run();
+                link.run(peer.pid());
             } catch (HandoverException e) {
                 HandoverMessages.refuse(open, e);
                 throw e;
@@ -268,6 +268,11 @@ public final class Datapath implements AutoCloseable {
                 link.finished();
             }
         }
+    }
+
+    /** What each standby of this datapath knows, in the order in which they came. */
+    public List<StandbyStatus> standbys() {
+        return conductor.call(() -> conductor.standbys().status());
     }
 
     /** The whole datapath as it stands, each lane at a burst boundary of its own, while it runs. */

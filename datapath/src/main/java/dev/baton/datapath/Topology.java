@@ -122,6 +122,10 @@ final class Topology {
         }
         ports.remove(port);
         port.close();
+        if (port instanceof VhostUserPort vhostUser) {
+            // Or the number of changes would go back, to one that standbys may have been told of.
+            changes += vhostUser.changes();
+        }
     }
 
     /**
