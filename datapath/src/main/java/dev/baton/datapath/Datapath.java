@@ -26,6 +26,12 @@ import org.jspecify.annotations.Nullable;
  * vhost-user connections. Every method here is carried out by the conductor and returns when it is done.
  */
 public final class Datapath implements AutoCloseable {
+    /**
+     * Frames of the longest burst: as many as an owner that is killed may have taken in each direction of a queue pair
+     * without having said so to anybody.
+     */
+    public static final int LONGEST_BURST = 128;
+
     private final Counters counters;
     private final Baton baton;
     private final List<DatapathAgent> agents = new ArrayList<>();

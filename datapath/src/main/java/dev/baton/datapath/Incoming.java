@@ -130,8 +130,8 @@ final class Incoming {
                 }
                 case BackEndState backEnd -> {
                     BackendPort created = postponed(backEnd);
-                    if (alone && created instanceof TapPort tap) {
-                        tap.letOwnerGoOn();
+                    if (alone) {
+                        created.letOwnerGoOn();
                     }
                     backEnds.put(created, backEnd);
                     yield created;

@@ -187,11 +187,11 @@ final class Topology {
         }
     }
 
-    /** After the owner's death: TAPs are made what their front-ends make of them. */
-    void refreshTaps() {
+    /** After the owner's death: back ends are made what their front-ends make of them. */
+    void refreshBackEnds() {
         for (Port port : ports) {
-            if (port instanceof TapPort tap && tap.initialised()) {
-                tap.refresh();
+            if (port instanceof BackendPort backEnd && backEnd.initialised()) {
+                backEnd.refresh();
             }
         }
         for (Port port : ports) {
