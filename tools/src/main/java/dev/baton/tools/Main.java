@@ -55,7 +55,8 @@ public final class Main {
         if (problem instanceof CommandLine.UnmatchedArgumentException unmatched
                 && (command.equals("takeover") || command.equals("standby"))) {
             String option = unmatched.getUnmatched().getFirst().split("=", 2)[0];
-            if (line.getSubcommands().get("run").getCommandSpec().findOption(option) != null) {
+            CommandLine run = line.getSubcommands().get("run");
+            if (run != null && run.getCommandSpec().findOption(option) != null) {
                 return option + " is an option of 'baton run': a " + command + " brings nothing new, what runs goes on";
             }
         }
