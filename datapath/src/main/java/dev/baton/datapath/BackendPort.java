@@ -46,6 +46,14 @@ public abstract sealed class BackendPort extends Port implements NetBackend
     /** What the back end was made with, in words that only its own kind reads. */
     abstract String options();
 
+    /** The owner goes on, and may change the device after it has described it: this port is a standby's. */
+    void letOwnerGoOn() {
+    }
+
+    /** The owner is dead: what it did to the device after it described it last is undone, or made known. */
+    void refresh() {
+    }
+
     @Override
     void close() {
         super.close();

@@ -26,6 +26,12 @@ import org.jspecify.annotations.Nullable;
  * vhost-user connections. Every method here is carried out by the conductor and returns when it is done.
  */
 public final class Datapath implements AutoCloseable {
+    /**
+     * Frames of the longest burst: as many as an owner that is killed may have taken in each direction of a queue pair
+     * without having said so to anybody.
+     */
+    public static final int LONGEST_BURST = 128;
+
     private final Counters counters;
     private final Baton baton;
     private final List<DatapathAgent> agents = new ArrayList<>();
@@ -257,9 +263,9 @@ public final class Datapath implements AutoCloseable {
             StandbyLink link = new StandbyLink(this, open, options);
             try {
                 Outgoing.check(this);
-                options.hello(Hello.Purpose.STANDBY).exchange(open, options.timeoutMs());
+                Hello peer = options.hello(Hello.Purpose.STANDBY).exchange(open, options.timeoutMs());
                 standbyLinks.add(link);
-                link.run();
+                link.run(peer.pid());
             } catch (HandoverException e) {
                 HandoverMessages.refuse(open, e);
                 throw e;
@@ -268,6 +274,11 @@ public final class Datapath implements AutoCloseable {
                 link.finished();
             }
         }
+    }
+
+    /** What each standby of this datapath knows, in the order in which they came. */
+    public List<StandbyStatus> standbys() {
+        return conductor.call(() -> conductor.standbys().status());
     }
 
     /** The whole datapath as it stands, each lane at a burst boundary of its own, while it runs. */

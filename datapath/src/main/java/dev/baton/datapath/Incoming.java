@@ -130,8 +130,8 @@ final class Incoming {
                 }
                 case BackEndState backEnd -> {
                     BackendPort created = postponed(backEnd);
-                    if (alone && created instanceof TapPort tap) {
-                        tap.letOwnerGoOn();
+                    if (alone) {
+                        created.letOwnerGoOn();
                     }
                     backEnds.put(created, backEnd);
                     yield created;
@@ -184,7 +184,9 @@ final class Incoming {
                 try {
                     port.initialise();
                 } catch (DatapathException e) {
-                    throw failed(label(state), e);
+                    throw new HandoverException(label(state), HandoverError.MALFORMED, "it has to be opened anew: "
+                        + e.getMessage() + "; with backend-transfer on at both owners and at the front-end its state"
+                        + " would come instead", e);
                 }
             }
         }

@@ -184,7 +184,7 @@ final class IncomingHandover implements AutoCloseable {
         long askedNs = System.nanoTime();
         int recovered = claims.seizeLeft(formerCounters());
         Takeover takeover = settle(taken, claims, askedNs, recovered);
-        taken.conductor().run(taken.topology()::refreshTaps);
+        taken.conductor().run(taken.topology()::refreshBackEnds);
         return takeover;
     }
 

@@ -34,21 +34,25 @@ final class StandbyFeed {
     private final Datapath datapath;
     private final HandoverChannel channel;
     private final HandoverOptions options;
+    private final int pid;
     private volatile State state = State.ATTACHING;
     private volatile @Nullable HandoverException failure;
     /** {@link Topology#changes} that the last description knew of which is written whole; the conductor's. */
     private long toldChanges;
     /** Of the description that was begun last; the conductor's once the first one is confirmed. */
     private long generation;
+    /** When it became late; the conductor's. */
+    private long lateSinceNs;
     /** The description that is not yet written whole while the standby is late. */
     private Outgoing.@Nullable Lent unwritten;
 
     private enum State { ATTACHING, FOLLOWS, LATE, OVER }
 
-    StandbyFeed(Datapath datapath, HandoverChannel channel, HandoverOptions options) {
+    StandbyFeed(Datapath datapath, HandoverChannel channel, HandoverOptions options, int pid) {
         this.datapath = datapath;
         this.channel = channel;
         this.options = options;
+        this.pid = pid;
     }
 
     // ---- the link's thread
@@ -119,6 +123,17 @@ final class StandbyFeed {
         return state == State.FOLLOWS && toldChanges == datapath.topology().changes();
     }
 
+    /** Where the standby stands; null when it is over. */
+    @Nullable StandbyStatus status() {
+        return switch (state) {
+            case ATTACHING -> new StandbyStatus(pid, StandbyStatus.State.ATTACHING, 0, 0);
+            case FOLLOWS -> new StandbyStatus(pid, StandbyStatus.State.CURRENT, 0, 0);
+            case LATE -> new StandbyStatus(pid, StandbyStatus.State.LATE, datapath.topology().changes() - toldChanges,
+                System.nanoTime() - lateSinceNs);
+            case OVER -> null;
+        };
+    }
+
     /** Describes what has changed; whether the standby knows everything. */
     boolean tell() {
         if (state != State.FOLLOWS || isUpToDate()) {
@@ -164,6 +179,7 @@ final class StandbyFeed {
             return;
         }
         unwritten = lent;
+        lateSinceNs = System.nanoTime();
         state = State.LATE;
         log(Level.WARNING, "the standby does not read what has changed: if this process died now, front-ends that have"
             + " changed something since would have to connect again");

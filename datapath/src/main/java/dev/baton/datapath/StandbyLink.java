@@ -38,8 +38,9 @@ final class StandbyLink {
         this.options = options;
     }
 
-    void run() throws HandoverException {
-        StandbyFeed feed = new StandbyFeed(datapath, channel, options);
+    /** Serves the standby, whose process is {@code pid}. */
+    void run(int pid) throws HandoverException {
+        StandbyFeed feed = new StandbyFeed(datapath, channel, options, pid);
         try {
             datapath.conductor().run(() -> datapath.conductor().standbys().add(feed));
             feed.begin();

@@ -24,6 +24,18 @@ final class Standbys {
         return all;
     }
 
+    /** Where each of them stands, in the order in which they came. */
+    List<StandbyStatus> status() {
+        List<StandbyStatus> all = new ArrayList<>();
+        for (StandbyFeed feed : feeds) {
+            StandbyStatus status = feed.status();
+            if (status != null) {
+                all.add(status);
+            }
+        }
+        return List.copyOf(all);
+    }
+
     /** Whether all know everything. */
     boolean upToDate() {
         for (StandbyFeed feed : feeds) {

@@ -117,7 +117,7 @@ public final class TapPort extends BackendPort {
         return device;
     }
 
-    /** The owner may change the device after it has described it: this port is a standby's. */
+    @Override
     void letOwnerGoOn() {
         ownerGoesOn = true;
     }
@@ -126,7 +126,7 @@ public final class TapPort extends BackendPort {
         return ownerGoesOn;
     }
 
-    /** The owner is dead: what it did to the device after it described it last is undone, or made known. */
+    @Override
     void refresh() {
         unlessDeleted(device()::refresh);
     }

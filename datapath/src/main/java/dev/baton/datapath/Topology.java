@@ -122,6 +122,10 @@ final class Topology {
         }
         ports.remove(port);
         port.close();
+        if (port instanceof VhostUserPort vhostUser) {
+            // Or the number of changes would go back, to one that standbys may have been told of.
+            changes += vhostUser.changes();
+        }
     }
 
     /**
@@ -183,11 +187,11 @@ final class Topology {
         }
     }
 
-    /** After the owner's death: TAPs are made what their front-ends make of them. */
-    void refreshTaps() {
+    /** After the owner's death: back ends are made what their front-ends make of them. */
+    void refreshBackEnds() {
         for (Port port : ports) {
-            if (port instanceof TapPort tap && tap.initialised()) {
-                tap.refresh();
+            if (port instanceof BackendPort backEnd && backEnd.initialised()) {
+                backEnd.refresh();
             }
         }
         for (Port port : ports) {

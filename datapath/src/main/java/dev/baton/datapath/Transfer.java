@@ -18,7 +18,7 @@ sealed interface Transfer permits VirtqueueToVirtqueue, VirtqueueToTap, Virtqueu
      * Frames of the longest burst of any transfer. Between virtqueues a burst costs some cache lines that both sides
      * write, the indices, whatever its length: a frame of 128 costs an eighth less than one of 32.
      */
-    int MAX_BURST = 128;
+    int MAX_BURST = Datapath.LONGEST_BURST;
     /** A burst is a quarter of a ring at most: the other side shall find room while the burst is on its way. */
     int RING_SHARE = 4;
 

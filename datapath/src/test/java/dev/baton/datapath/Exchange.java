@@ -1,7 +1,13 @@
 package dev.baton.datapath;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.concurrent.TimeUnit;
+
 /** Frames that two guests send each other, until all have come. */
 final class Exchange {
+    private static final long PATIENCE_NS = TimeUnit.SECONDS.toNanos(30);
+
     private final TestGuest a;
     private final TestGuest b;
     private final SequencedFrames there = new SequencedFrames();
@@ -12,9 +18,11 @@ final class Exchange {
         this.b = b;
     }
 
-    /** So many more in each direction. */
+    /** So many more in each direction; fails when none moves any more before all have come. */
     void play(int frames) {
         long until = there.sent() + frames;
+        long moved = 0;
+        long movedNs = System.nanoTime();
         while (there.sent() < until || there.received() < there.sent() || back.received() < back.sent()) {
             if (there.sent() < until) {
                 there.send(a, 0, 60);
@@ -22,6 +30,14 @@ final class Exchange {
             }
             b.receive(0, there);
             a.receive(0, back);
+            long all = there.sent() + there.received() + back.sent() + back.received();
+            if (all != moved) {
+                moved = all;
+                movedNs = System.nanoTime();
+            } else {
+                assertThat(System.nanoTime() - movedNs).as("ns without a frame: a sent %d and got %d, b sent %d and got"
+                    + " %d", there.sent(), back.received(), back.sent(), there.received()).isLessThan(PATIENCE_NS);
+            }
         }
     }
 

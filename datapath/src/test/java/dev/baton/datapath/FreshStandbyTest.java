@@ -22,6 +22,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Timeout(180)
 class FreshStandbyTest {
     private static final long NEVER_STUCK_MS = 60_000;
+    /** More than a socket has room for. */
+    private static final int MANY_CHANGES = 10_000;
     private static final HandoverOptions OPTIONS = HandoverWorld.OPTIONS.withRehearsals(100);
 
     private final Path a = TestSockets.path("a");
@@ -62,9 +64,7 @@ class FreshStandbyTest {
     }
 
     private static void awaitSettled(Standby standby) {
-        while (!standby.isOwnerSettled()) {
-            Thread.onSpinWait();
-        }
+        Patience.await("the owner has told all that it did", standby::isOwnerSettled);
     }
 
     private static long died(Datapath datapath, String port) {
@@ -86,7 +86,7 @@ class FreshStandbyTest {
                     change.make(guestA);
                     awaitSettled(standby);
                     child.signal(PidFd.SIGKILL);
-                    try (Datapath datapath = StandbyWatch.seized(ending.join())) {
+                    try (Datapath datapath = StandbyWatch.seized(ending)) {
                         frames.play(200);
                         assertThat(frames.wrong()).as("nothing was on its way when it died").isZero();
                         assertThat(died(datapath, "a") + died(datapath, "b")).as("connections ended").isZero();
@@ -114,8 +114,9 @@ class FreshStandbyTest {
                     frames.play(200);
                     ProtocolException end = catchThrowableOfType(ProtocolException.class,
                         () -> guestA.frontEnd.enableRing(0, false));
+                    assertThat(end).as("no answer, but the end of the connection").isNotNull();
                     assertThat(end.kind()).as("%s", end).isEqualTo(ErrorKind.VANISHED);
-                    datapath = StandbyWatch.seized(ending.join());
+                    datapath = StandbyWatch.seized(ending);
                 }
                 try (datapath; TestGuest again = TestGuest.connect(a)) {
                     Exchange frames = new Exchange(again, guestB);
@@ -143,7 +144,7 @@ class FreshStandbyTest {
                 CompletableFuture<Standby.Ending> ending = StandbyWatch.await(standby, NEVER_STUCK_MS);
                 awaitSettled(standby);
                 child.signal(PidFd.SIGKILL);
-                try (Datapath datapath = StandbyWatch.seized(ending.join())) {
+                try (Datapath datapath = StandbyWatch.seized(ending)) {
                     frames.play(200);
                     assertThat(frames.wrong()).isZero();
                     assertThat(died(datapath, "a") + died(datapath, "b")).isZero();
@@ -182,7 +183,8 @@ class FreshStandbyTest {
     /** Each change is answered, whether there is room for its description or not; there is none at the end. */
     private static void changeUntilLate(TestGuest guest, Standby standby) throws ProtocolException {
         int inARow = 0;
-        while (inARow < 100) {
+        for (int changes = 0; inARow < 100; changes++) {
+            assertThat(changes).as("changes that all had room in the channel").isLessThan(MANY_CHANGES);
             guest.frontEnd.enableRing(0, false);
             guest.frontEnd.enableRing(0, true);
             inARow = standby.isOwnerSettled() ? 0 : inARow + 1;

@@ -20,8 +20,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(300)
 class InflightRestartTest {
     private static final int KILLS = 4;
-    /** The longest burst between two virtqueues. */
-    private static final int BURST = 128;
     private static final long SPLIT = 0;
 
     private final Path a = TestSockets.path("a");
@@ -137,8 +135,8 @@ class InflightRestartTest {
                 }
                 traffic.play(500);
                 traffic.finish();
-                assertThat(traffic.there.repeated).isLessThanOrEqualTo(KILLS * BURST);
-                assertThat(traffic.back.repeated).isLessThanOrEqualTo(KILLS * BURST);
+                assertThat(traffic.there.repeated).isLessThanOrEqualTo(KILLS * Datapath.LONGEST_BURST);
+                assertThat(traffic.back.repeated).isLessThanOrEqualTo(KILLS * Datapath.LONGEST_BURST);
             }
         } finally {
             child.close();
@@ -193,7 +191,8 @@ class InflightRestartTest {
                     traffic.play(1_000);
                     traffic.finish();
                     assertThat(next.ports()).hasSize(2);
-                    assertThat(traffic.there.repeated + traffic.back.repeated).isLessThanOrEqualTo(2 * BURST);
+                    assertThat(traffic.there.repeated + traffic.back.repeated)
+                        .isLessThanOrEqualTo(2 * Datapath.LONGEST_BURST);
                 }
             }
         }

@@ -54,7 +54,7 @@ class OrphanedStandbyTest {
                     CompletableFuture<Standby.Ending> ending = StandbyWatch.await(standby, 1_000);
                     frames.play(200);
                     child.signal(PidFd.SIGSTOP);
-                    try (Datapath datapath = StandbyWatch.seized(ending.join())) {
+                    try (Datapath datapath = StandbyWatch.seized(ending)) {
                         assertThat(child.exitStatus()).isEqualTo(ChildOwner.KILLED);
                         frames.play(200);
                         assertThat(frames.wrong()).as("nothing was on its way when it stopped").isZero();
@@ -101,7 +101,7 @@ class OrphanedStandbyTest {
                 try (Standby standby = Standby.attach(giver.attend(), HandoverWorld.OPTIONS)) {
                     CompletableFuture<Standby.Ending> ending = StandbyWatch.await(standby, NEVER_STUCK_MS);
                     giver.go();
-                    try (Datapath datapath = StandbyWatch.seized(ending.join())) {
+                    try (Datapath datapath = StandbyWatch.seized(ending)) {
                         assertThat(giver.exitStatus()).isEqualTo(ChildOwner.KILLED);
                         assertThat(taker.exitStatus()).isEqualTo(ChildOwner.KILLED);
                         frames.play(200);

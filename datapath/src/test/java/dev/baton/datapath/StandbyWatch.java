@@ -3,10 +3,13 @@ package dev.baton.datapath;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.baton.handover.HandoverException;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 
 /** A standby that waits on a thread of its own, and what its wait has to end with. */
 final class StandbyWatch {
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+
     private StandbyWatch() {
     }
 
@@ -21,6 +24,12 @@ final class StandbyWatch {
             }
         });
         return ending;
+    }
+
+    /** The datapath that it has seized, or will have soon. */
+    static Datapath seized(CompletableFuture<Standby.Ending> ending) {
+        assertThat(ending).as("the end of the wait of a standby whose owner is dead").succeedsWithin(PATIENCE);
+        return seized(ending.join());
     }
 
     /** The datapath that it has seized. */

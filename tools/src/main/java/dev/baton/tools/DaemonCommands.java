@@ -2,6 +2,7 @@ package dev.baton.tools;
 
 import dev.baton.datapath.Datapath;
 import dev.baton.datapath.Port;
+import dev.baton.datapath.StandbyStatus;
 import dev.baton.datapath.Wire;
 import dev.baton.ffi.FileIo;
 import dev.baton.tools.control.ControlCommand;
@@ -9,6 +10,7 @@ import dev.baton.tools.control.ControlReply;
 import dev.baton.tools.options.Numbers;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -23,9 +25,9 @@ final class DaemonCommands {
                 new Answer("version", "version and process of this Baton", () -> ControlReply.of(version())),
                 new Answer("ports", "the ports, their options, state and wires",
                         () -> ControlReply.of(about(datapath))),
-                new Answer("stat", "the counters of ports and agents",
-                        () -> ControlReply.of(StatDocument.of(about(datapath), datapath.counters()))),
-                new Answer("counters", "like 'ports', and a descriptor of the counters memory, to be read",
+                new Answer("stat", "the counters of ports and agents, and what standbys know",
+                        () -> ControlReply.of(StatDocument.of(withStandbys(datapath), datapath.counters()))),
+                new Answer("counters", "like 'ports', standbys, and a descriptor of the counters memory, to be read",
                         () -> counters(datapath)),
                 new Answer("snapshot", "where every virtqueue stands, taken while it runs",
                         () -> ControlReply.of(SnapshotDocument.of(datapath.snapshot()))),
@@ -97,9 +99,24 @@ final class DaemonCommands {
         return tree;
     }
 
+    private static Map<String, Object> withStandbys(Datapath datapath) {
+        Map<String, Object> tree = about(datapath);
+        tree.put("standbys", datapath.standbys().stream().map(DaemonCommands::standby).toList());
+        return tree;
+    }
+
+    private static Map<String, Object> standby(StandbyStatus standby) {
+        Map<String, Object> tree = new LinkedHashMap<>();
+        tree.put("pid", standby.pid());
+        tree.put("state", standby.state().name().toLowerCase(Locale.ROOT));
+        tree.put("changesBehind", standby.changesBehind());
+        tree.put("lateNs", standby.lateNs());
+        return tree;
+    }
+
     /** A descriptor of its own for the reader, open for reading only: nobody counts in our memory but us. */
     private static ControlReply counters(Datapath datapath) {
-        Map<String, Object> about = about(datapath);
+        Map<String, Object> about = withStandbys(datapath);
         String path = "/proc/self/fd/" + datapath.countersFd().value();
         return new ControlReply(about, List.of(FileIo.open(path, FileIo.O_RDONLY, 0)));
     }

@@ -38,7 +38,7 @@ public final class Main {
         CommandLine line = new CommandLine(new Main());
         line.setParameterExceptionHandler((problem, ignored) -> {
             CommandLine command = problem.getCommandLine();
-            say(problem.getMessage() + " (see '" + command.getCommandSpec().qualifiedName() + " --help')");
+            say(sentence(problem, line) + " (see '" + command.getCommandSpec().qualifiedName() + " --help')");
             return REFUSED;
         });
         line.setExecutionExceptionHandler((problem, command, result) -> report(problem));
@@ -47,6 +47,20 @@ public final class Main {
             return REFUSED;
         }
         return line.execute(args);
+    }
+
+    /** Who takes a datapath over may believe that it brings a configuration, and is told that it does not. */
+    private static @Nullable String sentence(CommandLine.ParameterException problem, CommandLine line) {
+        String command = problem.getCommandLine().getCommandName();
+        if (problem instanceof CommandLine.UnmatchedArgumentException unmatched
+                && (command.equals("takeover") || command.equals("standby"))) {
+            String option = unmatched.getUnmatched().getFirst().split("=", 2)[0];
+            CommandLine run = line.getSubcommands().get("run");
+            if (run != null && run.getCommandSpec().findOption(option) != null) {
+                return option + " is an option of 'baton run': a " + command + " brings nothing new, what runs goes on";
+            }
+        }
+        return problem.getMessage();
     }
 
     /** One sentence for what went wrong; a stack trace only for what should never happen. */

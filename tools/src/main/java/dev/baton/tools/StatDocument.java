@@ -19,7 +19,7 @@ final class StatDocument {
     /**
      * Puts both together.
      *
-     * @param about    the reply to {@code counters}: version, pid and ports
+     * @param about    the reply to {@code counters}: version, pid, ports and standbys
      * @param counters the counters memory, read at nearly the same time
      */
     static Map<String, Object> of(@Nullable Object about, CountersSnapshot counters) {
@@ -39,6 +39,11 @@ final class StatDocument {
         List<Object> agents = new ArrayList<>();
         counters.agents().forEach(agent -> agents.add(agent(agent)));
         document.put("agents", agents);
+        // A Baton that runs may be older than the one that asks.
+        Object standbys = JsonReader.at(about, "standbys");
+        if (standbys != null) {
+            document.put("standbys", standbys);
+        }
         return document;
     }
 

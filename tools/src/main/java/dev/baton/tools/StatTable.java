@@ -2,6 +2,7 @@ package dev.baton.tools;
 
 import dev.baton.tools.json.JsonReader;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -30,7 +31,23 @@ final class StatTable {
         if (JsonReader.at(document, "agents") instanceof List<?> list) {
             list.forEach(agent -> agent(agents, agent));
         }
-        return out.append(agents).toString();
+        out.append(agents);
+        if (JsonReader.at(document, "standbys") instanceof List<?> standbys && !standbys.isEmpty()) {
+            out.append('\n');
+            standbys.forEach(standby -> standby(out, standby));
+        }
+        return out.toString();
+    }
+
+    private static void standby(StringBuilder out, @Nullable Object standby) {
+        out.append("standby, pid ").append(JsonReader.number(standby, "pid")).append(": ")
+                .append(JsonReader.text(standby, "state"));
+        if (JsonReader.number(standby, "lateNs").longValue() > 0) {
+            out.append(String.format(Locale.ROOT, " for %.1f s, %,d changes behind: it does not read",
+                    JsonReader.number(standby, "lateNs").doubleValue() / 1e9,
+                    JsonReader.number(standby, "changesBehind").longValue()));
+        }
+        out.append('\n');
     }
 
     private static void direction(TextTable table, String name, String which, @Nullable Object direction) {

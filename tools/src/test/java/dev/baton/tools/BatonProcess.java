@@ -74,10 +74,15 @@ final class BatonProcess implements AutoCloseable {
 
     /** Sends a signal and waits for the end. */
     int end(int signal) throws InterruptedException {
+        signal(signal);
+        return status();
+    }
+
+    /** Sends a signal. */
+    void signal(int signal) {
         try (PidFd pid = PidFd.open(process.pid())) {
             pid.kill(signal);
         }
-        return status();
     }
 
     int status() throws InterruptedException {

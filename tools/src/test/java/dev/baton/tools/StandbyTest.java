@@ -4,11 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.baton.ffi.PidFd;
 import dev.baton.tools.control.ControlClient;
+import dev.baton.tools.control.ControlReply;
 import dev.baton.tools.json.JsonReader;
+import dev.baton.tools.traffic.VirtioNic;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -84,6 +87,60 @@ class StandbyTest {
             assertThat(ControlClient.pidBehind(Path.of(control()))).isEqualTo((int) active.pid());
             assertThat(active.end(PidFd.SIGTERM)).isZero();
             assertThat(folder).isEmptyDirectory();
+        }
+    }
+
+    /** One that is stopped does not read: guests come and go, until what was told of them fills its channel. */
+    @Test
+    void statTellsWhichStandbyIsLate() throws Exception {
+        try (BatonProcess active = run(); BatonProcess standby = standby()) {
+            standby.awaitLine("baton: standing by for pid " + active.pid());
+            Object current = awaitState("current", () -> { });
+            assertThat(JsonReader.number(current, "pid").longValue()).isEqualTo(standby.pid());
+            assertThat(JsonReader.number(current, "changesBehind").longValue()).isZero();
+            assertThat(stat()).contains("\nstandby, pid " + standby.pid() + ": current\n");
+
+            standby.signal(PidFd.SIGSTOP);
+            Object late = awaitState("late", () -> VirtioNic.connect(folder.resolve("vm0.sock"), 1).close());
+            assertThat(JsonReader.number(late, "changesBehind").longValue()).isPositive();
+            assertThat(JsonReader.number(late, "lateNs").longValue()).isPositive();
+            assertThat(stat()).containsPattern("\nstandby, pid " + standby.pid()
+                    + ": late for [0-9.]+ s, [0-9,]+ changes behind: it does not read\n");
+            assertThat(active.err()).contains("the standby does not read what has changed");
+
+            standby.signal(PidFd.SIGCONT);
+            awaitState("current", () -> { });
+            assertThat(active.end(PidFd.SIGTERM)).isZero();
+            assertThat(standby.status()).as("%s", standby.err()).isZero();
+            assertThat(folder).isEmptyDirectory();
+        }
+    }
+
+    /** Asks again and again, with the change before each question, and returns what is said of the one standby. */
+    private @Nullable Object awaitState(String state, Change change) throws Exception {
+        long deadlineNs = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+        while (true) {
+            change.make();
+            try (ControlClient client = ControlClient.connect(Path.of(control()));
+                    ControlReply reply = client.ask("stat")) {
+                if (JsonReader.at(reply.document(), "standbys") instanceof List<?> standbys && standbys.size() == 1
+                        && state.equals(JsonReader.text(standbys.getFirst(), "state"))) {
+                    return standbys.getFirst();
+                }
+                assertThat(System.nanoTime()).as("until the standby is %s; last: %s", state, reply.document())
+                        .isLessThan(deadlineNs);
+            }
+        }
+    }
+
+    private interface Change {
+        void make() throws Exception;
+    }
+
+    private String stat() throws Exception {
+        try (BatonProcess stat = BatonProcess.start("stat", "--control", control())) {
+            assertThat(stat.status()).as("%s", stat.err()).isZero();
+            return stat.out() + "\n";
         }
     }
 

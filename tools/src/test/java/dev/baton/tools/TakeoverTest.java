@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code baton takeover} as a user starts it: a process relieves another under traffic. */
 @Timeout(value = 600, unit = TimeUnit.SECONDS)
@@ -43,9 +44,17 @@ class TakeoverTest {
     }
 
     private BatonProcess runWithTap(Fd namespace, String... more) throws Exception {
+        return run(tapPorts(namespace, TAP_PAIRS), more);
+    }
+
+    private List<String> tapPorts(Fd namespace, int pairs) {
+        return tapPorts(namespace, pairs, "");
+    }
+
+    private List<String> tapPorts(Fd namespace, int pairs, String moreOfTheGuest) {
         String netns = "/proc/" + ProcessHandle.current().pid() + "/fd/" + namespace.value();
-        return run(List.of("--port", "vhost-user:vm0,queues=" + TAP_PAIRS + ",path=" + guest, "--port",
-                "tap:tap0,queues=" + TAP_PAIRS + ",netns=" + netns, "--wire", "vm0=tap0"), more);
+        return List.of("--port", "vhost-user:vm0,queues=" + pairs + ",path=" + guest + moreOfTheGuest, "--port",
+                "tap:tap0,queues=" + pairs + ",netns=" + netns, "--wire", "vm0=tap0");
     }
 
     private BatonProcess runBetweenGuests(String faults, String... more) throws Exception {
@@ -185,6 +194,59 @@ class TakeoverTest {
             assertThat(JsonReader.number(report, "formerPid").longValue()).isEqualTo(owner.pid());
             assertThat(JsonReader.number(report, "carried", "ports").intValue()).isEqualTo(2);
             assertEndsClean(next);
+        }
+    }
+
+    /** Without the state of its back ends the new owner opens a TAP beside the old one's: one with several queues. */
+    @Test
+    void aTapIsOpenedAnewIfItsStateDoesNotCome() throws Exception {
+        Privileges.requireTap();
+        try (Fd namespace = NetworkNamespace.create();
+                BatonProcess owner = run(tapPorts(namespace, 2), "--backend-transfer", "off");
+                BatonProcess next = takeover("", "--backend-transfer", "off", "--timeout", "60").awaitReady()) {
+            assertRelieved(owner);
+            assertThat(next.out()).contains("carried 2 ports, 1 wires").contains(" 0 back-end queues")
+                    .contains("port = tap:tap0,queues=2");
+            try (Traffic traffic = Traffic.withKernel(guest, namespace, "tap0", 2)) {
+                traffic.awaitFrames(FRAMES);
+            }
+            assertEndsClean(next);
+        }
+    }
+
+    /** A TAP with a single queue cannot be open twice: the old owner keeps it, and the way out is named. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aTapThatCannotBeOpenedAnewStaysWithItsOwner(boolean global) throws Exception {
+        Privileges.requireTap();
+        String[] off = global ? new String[] {"--backend-transfer", "off"} : new String[0];
+        try (Fd namespace = NetworkNamespace.create();
+                BatonProcess owner = run(tapPorts(namespace, 1, global ? "" : ",backend-transfer=off"), off);
+                Traffic traffic = Traffic.withKernel(guest, namespace, "tap0", 1);
+                BatonProcess refused = takeover("", off)) {
+            assertThat(refused.status()).isEqualTo(1);
+            assertThat(refused.err()).startsWith("baton: nothing was taken over: section back-end tap0: it has to be"
+                    + " opened anew: ").contains("a single-queue interface of this name is open in another place")
+                .endsWith("with backend-transfer on at both owners and at the front-end its state would come instead")
+                .doesNotContain("\n");
+            traffic.awaitFrames(FRAMES);
+            traffic.assertPerfect();
+            assertThat(JsonReader.number(ask("version"), "pid").longValue()).isEqualTo(owner.pid());
+            assertEndsCleanButForAWarning(owner);
+        }
+    }
+
+    /** What runs is what ran: a new owner brings no ports, wires or files of its own. */
+    @ParameterizedTest
+    @ValueSource(strings = {"--port loopback:l", "--wire a=b", "--config file", "--cpus 0", "--idle busy"})
+    void aTakeoverBringsNothingNew(String option) throws Exception {
+        try (BatonProcess owner = runBetweenGuests(""); BatonProcess refused = takeover("", option.split(" "))) {
+            assertThat(refused.status()).isEqualTo(2);
+            assertThat(refused.err()).startsWith("baton: " + option.substring(0, option.indexOf(' '))
+                    + " is an option of 'baton run': a takeover brings nothing new, what runs goes on")
+                .doesNotContain("\n");
+            assertThat(JsonReader.number(ask("version"), "pid").longValue()).isEqualTo(owner.pid());
+            assertEndsClean(owner);
         }
     }
 

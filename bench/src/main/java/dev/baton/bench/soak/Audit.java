@@ -106,7 +106,7 @@ final class Audit {
 
     private List<String> frames() {
         CountersSnapshot counters = counters();
-        long slack = (long) (world.owners().kills() - kills) * Direction.LONGEST_BURST * world.options().queuePairs();
+        long slack = (long) (world.owners().kills() - kills) * Direction.MOST_IN_A_BURST * world.options().queuePairs();
         HostTrack host = world.host();
         long lost = host == null ? 0 : (long) (host.linkChanges() - linkChanges) * LINK_LOSS;
         long detached = (long) (world.guestEvents() - guestEvents) * TAP_QUEUE;

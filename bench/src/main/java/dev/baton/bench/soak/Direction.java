@@ -1,6 +1,7 @@
 package dev.baton.bench.soak;
 
 import dev.baton.datapath.CountersSnapshot;
+import dev.baton.datapath.Datapath;
 import dev.baton.datapath.DirectionStats;
 import dev.baton.datapath.DropReason;
 import dev.baton.datapath.PortStats;
@@ -36,7 +37,7 @@ import java.util.function.Function;
  */
 final class Direction {
     /** Frames of the longest burst of any transfer, the last of which may be cut. */
-    static final int LONGEST_BURST = 128 + SoakPacket.MOST_PARTS;
+    static final int MOST_IN_A_BURST = Datapath.LONGEST_BURST + SoakPacket.MOST_PARTS;
 
     private final String from;
     private final String to;

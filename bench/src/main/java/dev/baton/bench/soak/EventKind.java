@@ -1,6 +1,9 @@
 package dev.baton.bench.soak;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.random.RandomGenerator;
@@ -66,6 +69,14 @@ enum EventKind {
 
     static List<EventKind> of(Who who, List<EventKind> left) {
         return Arrays.stream(values()).filter(kind -> kind.who == who && !left.contains(kind)).toList();
+    }
+
+    /** Each of these once, the rarest first: a short run has all that matters in it. Among equals the seed decides. */
+    static List<EventKind> onceEach(List<EventKind> kinds, RandomGenerator random) {
+        List<EventKind> all = new ArrayList<>(kinds);
+        Collections.shuffle(all, random);
+        all.sort(Comparator.comparingInt(kind -> kind.weight));
+        return all;
     }
 
     /** One of these, which are not none, by their weights. */

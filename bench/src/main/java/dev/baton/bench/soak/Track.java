@@ -1,7 +1,9 @@
 package dev.baton.bench.soak;
 
 import dev.baton.bench.BenchFailure;
+import java.util.ArrayDeque;
 import java.util.List;
+import java.util.Queue;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -22,6 +24,8 @@ abstract class Track implements AutoCloseable {
     private final String name;
     private final World world;
     private final List<EventKind> kinds;
+    /** What has to happen once before chance decides. */
+    private final Queue<EventKind> due;
     private final SplittableRandom random;
     private final SplittableRandom traffic;
     private final Thread thread;
@@ -36,6 +40,7 @@ abstract class Track implements AutoCloseable {
         this.world = world;
         this.kinds = EventKind.of(who, world.options().without());
         this.random = new SplittableRandom(world.options().seed() * 31 + name.hashCode());
+        this.due = new ArrayDeque<>(EventKind.onceEach(kinds, random));
         this.traffic = new SplittableRandom(world.options().seed() + name.hashCode());
         this.meanGapNs = TimeUnit.MILLISECONDS.toNanos(meanGapMs);
         this.thread = Thread.ofPlatform().daemon().name("soak-" + name).unstarted(this::run);
@@ -57,7 +62,7 @@ abstract class Track implements AutoCloseable {
                 boolean resting = world.rest().isOn();
                 if (!resting && !kinds.isEmpty() && System.nanoTime() - nextEventNs > 0) {
                     settled = false;
-                    happen(EventKind.draw(kinds, random));
+                    happen(due.isEmpty() ? EventKind.draw(kinds, random) : due.remove());
                     nextEventNs = System.nanoTime() + gapNs();
                 }
                 boolean quiet = step(!resting);
