@@ -27,36 +27,59 @@ import dev.baton.virtqueue.VirtioNetHeader;
  * and nothing else.
  */
 public final class Coalescer implements AutoCloseable {
+    private static final int UNLIMITED = Integer.MAX_VALUE;
+
     private final FlowHeaders headers = new FlowHeaders();
     private final IovecArray list;
-    private final boolean udp;
-    private final boolean tcp;
     private final int maxSegments;
+    private boolean udp;
+    private boolean tcp4;
+    private boolean tcp6;
     private int segments;
 
     /**
-     * A coalescer; without UDP and TCP it leaves all alone.
+     * A coalescer for a receiver that takes no segmentation, so far: it leaves all alone.
      *
-     * @param udp         whether the receiver takes UDP segmentation
-     * @param tcp         whether it takes TCP segmentation
      * @param maxSegments of a list, at least 2
      */
-    public Coalescer(boolean udp, boolean tcp, int maxSegments) {
-        this.udp = udp;
-        this.tcp = tcp;
+    public Coalescer(int maxSegments) {
         this.maxSegments = maxSegments;
         this.list = new IovecArray(maxSegments);
     }
 
     /**
+     * Says what the receiver takes.
+     *
+     * @param newUdp  UDP segmentation
+     * @param newTcp4 TCP segmentation over IPv4
+     * @param newTcp6 TCP segmentation over IPv6
+     */
+    public void takes(boolean newUdp, boolean newTcp4, boolean newTcp6) {
+        udp = newUdp;
+        tcp4 = newTcp4;
+        tcp6 = newTcp6;
+    }
+
+    /** Says whether the sender may leave checksums to the receiver, as it may at first. */
+    public void partialChecksums(boolean allowed) {
+        headers.partial(allowed);
+    }
+
+    /** Looks for a run of any length, up to what IP can say; parameters and result as for the other. */
+    public int join(ChainBurst burst, int from) {
+        return join(burst, from, UNLIMITED);
+    }
+
+    /**
      * Looks for a run.
      *
-     * @param from the chain that it has to begin with
+     * @param from      the chain that it has to begin with
+     * @param mostBytes bytes of the list, at most
      * @return how many chains it has; 1: that chain is left alone and there is no list
      */
-    public int join(ChainBurst burst, int from) {
+    public int join(ChainBurst burst, int from, int mostBytes) {
         int count = burst.count();
-        if ((!udp && !tcp) || from + 1 >= count || !begins(burst, from)) {
+        if (from + 1 >= count || !begins(burst, from, mostBytes)) {
             return 1;
         }
         int end = from + 1;
@@ -71,9 +94,17 @@ public final class Coalescer implements AutoCloseable {
         return end - from;
     }
 
-    /** Address of the list's first {@code struct iovec}. */
-    public long list() {
-        return list.address();
+    /**
+     * Whether a run seems to begin with a chain, by its headers and those of the next one; their checksums may still
+     * be wrong. There is no list afterwards.
+     */
+    public boolean seemsToBegin(ChainBurst burst, int chain) {
+        return chain + 1 < burst.count() && begins(burst, chain, UNLIMITED) && follows(burst, chain + 1);
+    }
+
+    /** The list, from its first entry on. */
+    public IovecArray list() {
+        return list;
     }
 
     /** Segments of the list. */
@@ -81,10 +112,17 @@ public final class Coalescer implements AutoCloseable {
         return segments;
     }
 
-    private boolean begins(ChainBurst burst, int chain) {
+    /** Bytes of the list. */
+    public int lengthBytes() {
+        return headers.runBytes();
+    }
+
+    private boolean begins(ChainBurst burst, int chain, int mostBytes) {
         int segment = burst.firstSegment(chain);
-        return headers.begin(burst.segmentBase(segment), burst.segmentLength(segment), burst.lengthBytes(chain))
-            && (headers.isTcp() ? tcp : udp);
+        return (udp || tcp4 || tcp6)
+            && headers.begin(burst.segmentBase(segment), burst.segmentLength(segment), burst.lengthBytes(chain),
+                mostBytes)
+            && (headers.isTcp() ? headers.isIpv6() ? tcp6 : tcp4 : udp);
     }
 
     private boolean follows(ChainBurst burst, int chain) {

@@ -45,6 +45,8 @@ final class FlowHeaders implements AutoCloseable {
     private final long copy = memory.address();
     private final long frame = copy + NET_HEADER;
 
+    private boolean partial = true;
+    private int mostBytes;
     private boolean ipv6;
     private boolean tcp;
     private int transport;
@@ -72,17 +74,34 @@ final class FlowHeaders implements AutoCloseable {
         return tcp;
     }
 
+    /** Whether the run is one of IPv6, else of IPv4. */
+    boolean isIpv6() {
+        return ipv6;
+    }
+
+    /** Bytes of the one frame that the run is, its virtio-net header among them. */
+    int runBytes() {
+        return NET_HEADER + payload + payloadBytes;
+    }
+
+    /** Says whether a frame may leave its checksum to the receiver; one that must not is none of any run. */
+    void partial(boolean allowed) {
+        partial = allowed;
+    }
+
     /**
      * Begins a run with a frame; returns false when it is none that others can follow.
      *
      * @param address of its virtio-net header
      * @param room    bytes of its first segment
      * @param length  bytes of all its segments
+     * @param most    bytes that {@link #runBytes} may become
      */
-    boolean begin(long address, long room, int length) {
-        if (room < MIN_BYTES) {
+    boolean begin(long address, long room, int length, int most) {
+        if (room < MIN_BYTES || length > most) {
             return false;
         }
+        mostBytes = most;
         int copied = (int) Math.min(room, MAX_BYTES);
         RawMemory.copy(address, copy, copied);
         int bytes = length - NET_HEADER;
@@ -133,7 +152,7 @@ final class FlowHeaders implements AutoCloseable {
         int flagsAndType = RawMemory.getShort(header);
         int place = RawMemory.getInt(header + VirtioNetHeader.CSUM_START_OFFSET);
         return flagsAndType == 0
-            || (flagsAndType == VirtioNetHeader.NEEDS_CSUM && place == (transport | checksumOffset() << 16));
+            || (partial && flagsAndType == VirtioNetHeader.NEEDS_CSUM && place == (transport | checksumOffset() << 16));
     }
 
     private int checksumOffset() {
@@ -141,14 +160,14 @@ final class FlowHeaders implements AutoCloseable {
     }
 
     /**
-     * Whether a frame's headers are those of the next one of the run; parameters as for {@link #begin}. The caller has
-     * yet to check its checksum, and then {@link #append} it.
+     * Whether a frame's headers are those of the next one of the run, and there is room for it; parameters as for
+     * {@link #begin}. The caller has yet to check its checksum, and then {@link #append} it.
      */
     boolean follows(long address, long room, int length) {
         int bytes = length - NET_HEADER - payload;
         long next = address + NET_HEADER;
         return !ended && room >= NET_HEADER + payload && bytes > 0 && bytes <= segmentBytes
-            && payload - NETWORK + payloadBytes + bytes <= 0xFFFF
+            && payload - NETWORK + payloadBytes + bytes <= 0xFFFF && runBytes() + bytes <= mostBytes
             && asksForNoMore(address)
             && sameLong(next, 0) && sameLong(next, 8) && sameNetwork(next, bytes)
             && (tcp ? sameTcp(next) : sameUdp(next, bytes));

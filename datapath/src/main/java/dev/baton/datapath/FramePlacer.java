@@ -40,13 +40,20 @@ final class FramePlacer {
         return mergeable && window.mayGrow(targetQueue) ? Room.LATER : Room.NEVER;
     }
 
+    /** Puts a frame, for which there is room, into the next chains, and counts it; parameters as for {@link #put}. */
+    void place(Virtqueue targetQueue, IovecArray from, int segment, int length, long header, int csumOffset) {
+        put(targetQueue, from, segment, length, header, csumOffset);
+        frames++;
+        bytes += length - VirtioNetHeader.LENGTH;
+    }
+
     /**
      * Puts a frame, for which there is room, into the next chains.
      *
      * @param header     what the first 8 bytes of its virtio-net header shall be, for what lies there may have changed
      * @param csumOffset and its {@code csum_offset}
      */
-    void place(Virtqueue targetQueue, IovecArray from, int segment, int length, long header, int csumOffset) {
+    void put(Virtqueue targetQueue, IovecArray from, int segment, int length, long header, int csumOffset) {
         LegacyFrames legacy = target.legacy();
         if (legacy == null) {
             copy(from, segment, window.segments(), window.segment(), length);
@@ -59,8 +66,6 @@ final class FramePlacer {
             legacy.received(window.segments(), window.segment());
             window.use(targetQueue, length - LegacyFrames.MISSING_BYTES);
         }
-        frames++;
-        bytes += length - VirtioNetHeader.LENGTH;
     }
 
     private static void copy(IovecArray from, int segment, IovecArray to, int targetSegment, int length) {
@@ -90,7 +95,7 @@ final class FramePlacer {
         bytes = 0;
     }
 
-    /** Frames that were placed since {@link #reset}. */
+    /** Frames that {@link #place} was called for since {@link #reset}. */
     int frames() {
         return frames;
     }

@@ -58,12 +58,13 @@ public final class MemoryDriver implements AutoCloseable {
     private int freeSlots;
 
     MemoryDriver(int queueSize) {
-        this(queueSize, 1, RingFormat.SPLIT);
+        this(queueSize, 1, 0);
     }
 
-    /** A driver whose memory the device knows as so many regions of about the same size. */
-    MemoryDriver(int queueSize, int regions, RingFormat format) {
-        this.features = FEATURES | (format == RingFormat.PACKED ? Features.RING_PACKED : 0);
+    /** A driver with further features, whose memory the device knows as so many regions of about the same size. */
+    MemoryDriver(int queueSize, int regions, long moreFeatures) {
+        this.features = FEATURES | moreFeatures;
+        RingFormat format = RingFormat.of(features);
         this.queueSize = queueSize;
         this.regionCount = regions;
         long ringBytes = VirtqueueLayout.contiguousBytes(format, queueSize) + 63 & ~63L;

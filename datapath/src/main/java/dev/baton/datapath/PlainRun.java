@@ -18,13 +18,15 @@ final class PlainRun {
     private long bytes;
 
     /**
-     * Copies the frames of the burst from {@code from} on, up to the first that is another, or finds no room.
+     * Copies the frames of the burst from {@code from} on, up to the first that is another, or finds no room, or is
+     * frame {@code end}.
      *
      * @param window offers chains, as many as there are
      * @return how many; the caller uses their chains
      */
-    int copy(ChainBurst burst, int from, ReceiveWindow window) {
-        int run = plan(burst, from, Math.min(burst.plainChains() - from, window.plainChains()), window);
+    int copy(ChainBurst burst, int from, int end, ReceiveWindow window) {
+        int frames = Math.min(burst.plainChains(), end) - from;
+        int run = plan(burst, from, Math.min(frames, window.plainChains()), window);
         long copied = 0;
         for (int i = 0; i < run; i++) {
             int length = burst.lengthBytes(from + i);

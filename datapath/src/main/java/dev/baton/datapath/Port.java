@@ -84,7 +84,7 @@ public abstract sealed class Port permits VirtqueuePort, BackendPort {
         return takes();
     }
 
-    /** Whether frames that leave by this port may be joined, as far as it {@link #takes} segmentation. */
+    /** Whether frames that leave by this port may be joined, as far as its far side takes segmentation. */
     boolean coalescing() {
         return false;
     }

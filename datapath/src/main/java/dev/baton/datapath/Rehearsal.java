@@ -5,7 +5,7 @@ import dev.baton.ffi.EventFd;
 import dev.baton.tap.LoopbackDevice;
 import dev.baton.tap.TapException;
 import dev.baton.tap.TapQueue;
-import dev.baton.virtqueue.RingFormat;
+import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.VirtioNetHeader;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -28,6 +28,7 @@ import java.util.function.BooleanSupplier;
  *   loopback = loopback            TAP to TAP
  *   driver e = null                split virtqueue to null, null to split virtqueue
  *   driver f = null                the same, packed
+ *   driver g = driver h            virtqueue to virtqueue as above, coalesced
  * </pre>
  */
 final class Rehearsal implements AutoCloseable {
@@ -44,13 +45,17 @@ final class Rehearsal implements AutoCloseable {
      * microsecond ago, and with this limit the owner sees it look in some rounds, and not in others.
      */
     private static final long FRESH_NS = 1_500;
+    /** Of a driver that takes segmented frames. */
+    private static final long SEGMENTED = Features.GUEST_CSUM | Features.GUEST_TSO4 | Features.GUEST_USO4
+        | Features.GUEST_USO6;
     /** A guest's memory has more than one region; here are so many that a burst of any queue lies in several. */
     private static final int REGIONS = 32;
 
     private final Counters counters = new Counters("rehearsal");
     private final Baton baton = Baton.create("rehearsal");
-    private final MemoryDriver[] drivers = {driver(RingFormat.SPLIT), driver(RingFormat.PACKED),
-        driver(RingFormat.SPLIT), driver(RingFormat.PACKED), driver(RingFormat.SPLIT), driver(RingFormat.PACKED)};
+    private final MemoryDriver[] drivers = {driver(0), driver(Features.RING_PACKED),
+        driver(0), driver(Features.RING_PACKED), driver(0), driver(Features.RING_PACKED),
+        driver(SEGMENTED), driver(SEGMENTED | Features.RING_PACKED)};
     private final LoopbackDevice loopback = LoopbackDevice.open("rehearsal", 4);
     private final NullFrame sent = new NullFrame(NullPortConfig.MIN_FRAME_BYTES);
     private final EventFd call = EventFd.create();
@@ -58,14 +63,14 @@ final class Rehearsal implements AutoCloseable {
     private final byte[][] frames = {new byte[60], HexFormat.of().parseHex("02000000000102000000000208004500002e0000"
         + "4000401126bd0a0000010a00000200090009001aeba5000000000000000000000000000000000000")};
     private final int[] laneRecords = {baton.allocateLane(), baton.allocateLane(), baton.allocateLane(),
-        baton.allocateLane(), baton.allocateLane(), baton.allocateLane()};
+        baton.allocateLane(), baton.allocateLane(), baton.allocateLane(), baton.allocateLane()};
     private final int firstQueue = baton.allocateQueues(2 * drivers.length);
     private final int firstSlot = baton.allocateSlots(loopback.queueCount());
     private final QueueCounters queueCounters = QueueCounters.allocate(counters, "rehearsal", 0);
     private final Side[] sides = {new Side(0), new Side(1)};
 
-    private static MemoryDriver driver(RingFormat format) {
-        return new MemoryDriver(QUEUE_SIZE, REGIONS, format);
+    private static MemoryDriver driver(long features) {
+        return new MemoryDriver(QUEUE_SIZE, REGIONS, features);
     }
 
     private Rehearsal() {
@@ -125,13 +130,16 @@ final class Rehearsal implements AutoCloseable {
                 rx[i].call(call);
                 tx[i].call(call);
             }
-            lanes.add(lane(0, new VirtqueueToVirtqueue(rx[0], tx[1]), new VirtqueueToVirtqueue(rx[1], tx[0])));
+            lanes.add(lane(0, new VirtqueueToVirtqueue(rx[0], tx[1], false),
+                new VirtqueueToVirtqueue(rx[1], tx[0], false)));
             lanes.add(tapLane(1, 0, rx[2], tx[2]));
             lanes.add(tapLane(2, 1, rx[3], tx[3]));
             lanes.add(lane(3, new TapToTap(queue(2), queueCounters, baton.slot(firstSlot + 2), queue(3), queueCounters),
                 new TapToTap(queue(3), queueCounters, baton.slot(firstSlot + 3), queue(2), queueCounters)));
             lanes.add(nullLane(4, rx[4], tx[4]));
             lanes.add(nullLane(5, rx[5], tx[5]));
+            lanes.add(lane(6, new VirtqueueToVirtqueue(rx[6], tx[7], true),
+                new VirtqueueToVirtqueue(rx[7], tx[6], true)));
         }
 
         private Lane nullLane(int index, VirtqueueEnd rx, VirtqueueEnd tx) {
@@ -139,8 +147,9 @@ final class Rehearsal implements AutoCloseable {
         }
 
         private Lane tapLane(int index, int queue, VirtqueueEnd rx, VirtqueueEnd tx) {
-            return lane(index, new VirtqueueToTap(rx, queue(queue), queueCounters,
-                    new Coalescer(true, true, TapQueue.MAX_SEGMENTS)),
+            Coalescer coalescer = new Coalescer(TapQueue.MAX_SEGMENTS);
+            coalescer.takes(true, true, true);
+            return lane(index, new VirtqueueToTap(rx, queue(queue), queueCounters, coalescer),
                 new TapToVirtqueue(queue(queue), queueCounters, baton.slot(firstSlot + queue), tx));
         }
 

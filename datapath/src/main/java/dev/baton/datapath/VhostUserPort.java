@@ -73,7 +73,7 @@ public final class VhostUserPort extends VirtqueuePort {
         super(state.name(), state.queuePairs(), counters, baton, conductor, state.firstQueueRecord());
         this.config = new VhostUserPortConfig(state.name(), Path.of(state.socketPath()),
             state.listens() ? SocketMode.SERVER : SocketMode.CLIENT, state.queuePairs(), state.offloads(),
-            state.memoryLimitBytes(), state.backendTransfer());
+            state.memoryLimitBytes(), state.coalescing(), state.backendTransfer());
         this.conductor = conductor;
         this.faults = new PortFaults(config.name(), counters);
         this.device = new VhostUserDevice(this, config);
@@ -99,7 +99,8 @@ public final class VhostUserPort extends VirtqueuePort {
         BackendConnection served = connection;
         return new FrontEndState(name(), queuePairs(), config.backendTransfer(),
             config.socket().toAbsolutePath().toString(),
-            config.mode() == SocketMode.SERVER, config.offloads(), config.memoryLimitBytes(), firstQueueRecord(),
+            config.mode() == SocketMode.SERVER, config.offloads(), config.memoryLimitBytes(), config.coalescing(),
+            firstQueueRecord(),
             socket.listener(),
             served == null ? null : served.socket(), served == null ? null : served.state());
     }
@@ -209,6 +210,7 @@ public final class VhostUserPort extends VirtqueuePort {
             + (config.mode() == SocketMode.CLIENT ? ",mode=client" : "") + (config.offloads() ? "" : ",offloads=off")
             + (config.memoryLimitBytes() == VhostUserPortConfig.MAX_MEMORY_LIMIT_BYTES ? ""
                 : ",memory-limit=" + ByteSize.text(config.memoryLimitBytes()))
+            + (config.coalescing() ? ",coalesce=on" : "")
             + (config.backendTransfer() ? "" : ",backend-transfer=off");
     }
 
@@ -239,6 +241,11 @@ public final class VhostUserPort extends VirtqueuePort {
     @Override
     boolean alwaysActive() {
         return false;
+    }
+
+    @Override
+    boolean coalescing() {
+        return config.coalescing();
     }
 
     @Override

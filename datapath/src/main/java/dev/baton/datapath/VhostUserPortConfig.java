@@ -13,11 +13,13 @@ import java.nio.file.Path;
  * @param offloads   whether checksum and segmentation offload are offered, as far as the wired port takes them
  * @param memoryLimitBytes bytes of address space that the front-end's memory may take, 1 MiB to 16 TiB; more is
  *     refused
+ * @param coalescing whether frames in a row of one UDP or TCP flow from another guest may go to this one as one, if it
+ *     takes segmented frames
  * @param backendTransfer the switch of this device: whether in a handover the state of the back end that it is wired to
  *     is transferred; otherwise the new owner opens a back end of its own
  */
 public record VhostUserPortConfig(String name, Path socket, SocketMode mode, int queuePairs, boolean offloads,
-                                  long memoryLimitBytes, boolean backendTransfer) {
+                                  long memoryLimitBytes, boolean coalescing, boolean backendTransfer) {
     /** What vhost-user front-ends of today can use: virtio-net's bound is higher. */
     public static final int MAX_QUEUE_PAIRS = 128;
     /** The least limit for memory: less is no guest's. */
@@ -40,35 +42,41 @@ public record VhostUserPortConfig(String name, Path socket, SocketMode mode, int
 
     /** Baton listens on the socket. */
     public static VhostUserPortConfig listen(String name, Path socket) {
-        return new VhostUserPortConfig(name, socket, SocketMode.SERVER, 1, true, MAX_MEMORY_LIMIT_BYTES, true);
+        return new VhostUserPortConfig(name, socket, SocketMode.SERVER, 1, true, MAX_MEMORY_LIMIT_BYTES, false, true);
     }
 
     /** Baton connects to the socket, again and again until the front-end is there. */
     public static VhostUserPortConfig connect(String name, Path socket) {
-        return new VhostUserPortConfig(name, socket, SocketMode.CLIENT, 1, true, MAX_MEMORY_LIMIT_BYTES, true);
+        return new VhostUserPortConfig(name, socket, SocketMode.CLIENT, 1, true, MAX_MEMORY_LIMIT_BYTES, false, true);
     }
 
     /** This configuration with another number of queue pairs. */
     public VhostUserPortConfig withQueuePairs(int newQueuePairs) {
-        return new VhostUserPortConfig(name, socket, mode, newQueuePairs, offloads, memoryLimitBytes,
+        return new VhostUserPortConfig(name, socket, mode, newQueuePairs, offloads, memoryLimitBytes, coalescing,
             backendTransfer);
     }
 
     /** This configuration with offloads on or off. */
     public VhostUserPortConfig withOffloads(boolean newOffloads) {
-        return new VhostUserPortConfig(name, socket, mode, queuePairs, newOffloads, memoryLimitBytes,
+        return new VhostUserPortConfig(name, socket, mode, queuePairs, newOffloads, memoryLimitBytes, coalescing,
             backendTransfer);
     }
 
     /** This configuration with another limit for the front-end's memory, bytes. */
     public VhostUserPortConfig withMemoryLimit(long newMemoryLimitBytes) {
-        return new VhostUserPortConfig(name, socket, mode, queuePairs, offloads, newMemoryLimitBytes,
+        return new VhostUserPortConfig(name, socket, mode, queuePairs, offloads, newMemoryLimitBytes, coalescing,
+            backendTransfer);
+    }
+
+    /** This configuration with or without coalescing towards the guest. */
+    public VhostUserPortConfig withCoalescing(boolean newCoalescing) {
+        return new VhostUserPortConfig(name, socket, mode, queuePairs, offloads, memoryLimitBytes, newCoalescing,
             backendTransfer);
     }
 
     /** This configuration with the device's {@code backend-transfer} switch on or off. */
     public VhostUserPortConfig withBackendTransfer(boolean newBackendTransfer) {
-        return new VhostUserPortConfig(name, socket, mode, queuePairs, offloads, memoryLimitBytes,
+        return new VhostUserPortConfig(name, socket, mode, queuePairs, offloads, memoryLimitBytes, coalescing,
             newBackendTransfer);
     }
 }

@@ -138,7 +138,7 @@ final class VirtqueueToTap implements Transfer {
     }
 
     private void writeRun(Virtqueue queue, ChainBurst burst, int run) {
-        long result = target.writev(coalescer.list(), coalescer.segments());
+        long result = target.writev(coalescer.list().address(), coalescer.segments());
         calls++;
         if (TapDrops.later(result)) {
             blocked = true;

@@ -7,13 +7,15 @@ import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.VirtioNetHeader;
 import dev.baton.virtqueue.Virtqueue;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Guest to guest with one copy and no buffer in between.
  *
  * <p>The sender can change its memory while we look at it, so the virtio-net header is read once into locals, checked
  * against what its sender negotiated, and the checked copy is what the receiver gets. What the receiver does not take
- * from the sender is done in software, see {@link SoftwareDelivery}. When the receiver has no buffer
+ * from the sender is done in software, see {@link SoftwareDelivery}; frames that one can stand for may go as one, see
+ * {@link CoalescedDelivery}. When the receiver has no buffer
  * the frames stay in the sender's virtqueue; when it has no running queue they are dropped.
  */
 final class VirtqueueToVirtqueue implements Transfer {
@@ -29,19 +31,28 @@ final class VirtqueueToVirtqueue implements Transfer {
     private final PlainRun run = new PlainRun();
     private final FramePlacer placer;
     private final SoftwareDelivery software;
+    private final @Nullable CoalescedDelivery coalesced;
     private boolean starved;
 
+    // Of the burst that is being forwarded: what was taken from the sender, and what was delivered by others than the
+    // placer.
     private int received;
     private long receivedBytes;
-    private int plain;
-    private long plainBytes;
+    private int delivered;
+    private long deliveredBytes;
 
-    VirtqueueToVirtqueue(VirtqueueEnd source, VirtqueueEnd target) {
+    /**
+     * A way from one guest to another.
+     *
+     * @param coalescing whether frames may be joined for a receiver that takes segmented ones
+     */
+    VirtqueueToVirtqueue(VirtqueueEnd source, VirtqueueEnd target, boolean coalescing) {
         this.source = source;
         this.target = target;
         this.window = target.window();
         this.placer = new FramePlacer(target, window);
         this.software = new SoftwareDelivery(target, window, placer);
+        this.coalesced = coalescing ? new CoalescedDelivery(source, target, window, placer) : null;
     }
 
     @Override
@@ -64,24 +75,19 @@ final class VirtqueueToVirtqueue implements Transfer {
     }
 
     private int forward(Virtqueue sourceQueue, Virtqueue targetQueue, ChainBurst burst, int count) {
-        int taken = 0;
         received = 0;
         receivedBytes = 0;
-        plain = 0;
-        plainBytes = 0;
+        delivered = 0;
+        deliveredBytes = 0;
         placer.reset();
         starved = false;
         boolean legacy = source.legacy() != null || target.legacy() != null;
-        // One frame can become many, and the burst shall stay as long as others are.
-        while (taken < count && !starved && placer.frames() < MAX_BURST) {
-            taken += !legacy && window.offer(targetQueue, 1) ? takePlain(sourceQueue, targetQueue, burst, taken) : 0;
-            if (taken < count && takeOther(sourceQueue, targetQueue, burst, taken)) {
-                taken++;
-            }
-        }
-        int delivered = plain + placer.frames();
-        if (delivered > 0) {
-            target.counters().transmitted(delivered, plainBytes + placer.bytes());
+        CoalescedDelivery joined = legacy ? null : coalesced;
+        int taken = joined != null && joined.possible() ? forwardJoined(sourceQueue, targetQueue, burst, joined)
+            : forwardEach(sourceQueue, targetQueue, burst, 0, count, legacy);
+        int frames = delivered + placer.frames();
+        if (frames > 0) {
+            target.counters().transmitted(frames, deliveredBytes + placer.bytes());
             target.publish(targetQueue);
         }
         if (received > 0) {
@@ -91,15 +97,62 @@ final class VirtqueueToVirtqueue implements Transfer {
         return taken;
     }
 
+    /** Takes the frames from {@code from} to {@code end} as they are; returns the first that was not taken. */
+    private int forwardEach(Virtqueue sourceQueue, Virtqueue targetQueue, ChainBurst burst, int from, int end,
+                            boolean legacy) {
+        int next = from;
+        // One frame can become many, and the burst shall stay as long as others are.
+        while (next < end && !starved && placer.frames() < MAX_BURST) {
+            next += !legacy && window.offer(targetQueue, 1) ? takePlain(sourceQueue, targetQueue, burst, next, end) : 0;
+            if (next < end && takeOther(sourceQueue, targetQueue, burst, next)) {
+                next++;
+            }
+        }
+        return next;
+    }
+
+    /** Takes the burst's frames, those in a row of one flow as one; returns the first that was not taken. */
+    private int forwardJoined(Virtqueue sourceQueue, Virtqueue targetQueue, ChainBurst burst,
+                              CoalescedDelivery joined) {
+        int next = 0;
+        while (next < burst.count() && !starved && placer.frames() < MAX_BURST) {
+            int end = joined.nextRun(burst, next);
+            int run = end == next ? joined.deliver(targetQueue, burst, next) : 1;
+            if (run > 1) {
+                takeRun(sourceQueue, burst, next, run);
+                next += run;
+            } else {
+                // A first frame that begins no run after all goes by itself, lest it be looked at for ever.
+                next = forwardEach(sourceQueue, targetQueue, burst, next, Math.max(end, next + 1), false);
+            }
+        }
+        return next;
+    }
+
+    /** Gives the sender back frames that were delivered as one. */
+    private void takeRun(Virtqueue sourceQueue, ChainBurst burst, int from, int count) {
+        long bytes = -(long) count * VirtioNetHeader.LENGTH;
+        for (int chain = from; chain < from + count; chain++) {
+            bytes += burst.lengthBytes(chain);
+        }
+        sourceQueue.use(burst, from, count);
+        took(count, bytes);
+        target.counters().coalesced(count);
+    }
+
+    private void took(int count, long bytes) {
+        delivered += count;
+        deliveredBytes += bytes;
+        received += count;
+        receivedBytes += bytes;
+    }
+
     /** Takes a run of plain frames; returns how many. */
-    private int takePlain(Virtqueue sourceQueue, Virtqueue targetQueue, ChainBurst burst, int from) {
-        int count = run.copy(burst, from, window);
+    private int takePlain(Virtqueue sourceQueue, Virtqueue targetQueue, ChainBurst burst, int from, int end) {
+        int count = run.copy(burst, from, end, window);
         window.usePlain(targetQueue, burst, from, count);
         sourceQueue.use(burst, from, count);
-        plain += count;
-        plainBytes += run.bytes();
-        received += count;
-        receivedBytes += run.bytes();
+        took(count, run.bytes());
         return count;
     }
 
@@ -224,6 +277,9 @@ final class VirtqueueToVirtqueue implements Transfer {
     @Override
     public void release() {
         software.close();
+        if (coalesced != null) {
+            coalesced.close();
+        }
         target.releaseWindow();
     }
 }

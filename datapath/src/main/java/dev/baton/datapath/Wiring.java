@@ -124,13 +124,16 @@ final class Wiring {
         }
         VirtqueueEnd sourceEnd = end(from.rxEnd(fromPair));
         return target != null ? new VirtqueueToTap(sourceEnd, target, targetCounters, coalescer(to))
-            : new VirtqueueToVirtqueue(sourceEnd, end(to.txEnd(toPair)));
+            : new VirtqueueToVirtqueue(sourceEnd, end(to.txEnd(toPair)), to.coalescing());
     }
 
-    /** For frames to the port: joins what the far side can cut again, unless it is switched off. */
+    /** For frames to a TAP: joins what the far side can cut again, unless it is switched off. */
     private static Coalescer coalescer(Port to) {
         int takes = to.coalescing() ? to.takes() : Offloads.NONE;
-        return new Coalescer((takes & Offloads.USO4) != 0, (takes & Offloads.TSO4) != 0, TapQueue.MAX_SEGMENTS);
+        boolean tcp = (takes & Offloads.TSO4) != 0;
+        Coalescer coalescer = new Coalescer(TapQueue.MAX_SEGMENTS);
+        coalescer.takes((takes & Offloads.USO4) != 0, tcp, tcp);
+        return coalescer;
     }
 
     private static VirtqueueEnd end(@Nullable VirtqueueEnd end) {

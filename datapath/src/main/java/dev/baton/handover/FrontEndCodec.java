@@ -37,6 +37,11 @@ final class FrontEndCodec {
                 + state.memoryLimitBytes() + " bytes, which the peer's schema version " + version
                 + " has no words for");
         }
+        boolean tellsCoalescing = version >= FrontEndPortEncoder.coalescingSinceVersion();
+        if (!tellsCoalescing && state.coalescing()) {
+            throw new HandoverException(label, HandoverError.UNKNOWN_VERSION,
+                "it coalesces, which the peer's schema version " + version + " has no words for");
+        }
         message.queuePairs(state.queuePairs()).backendTransfer(BodyWriter.flag(state.backendTransfer()))
             .listens(BodyWriter.flag(state.listens())).offloads(BodyWriter.flag(state.offloads()))
             .firstQueueRecord(state.firstQueueRecord()).listener(body.descriptor(state.listener()))
@@ -50,6 +55,9 @@ final class FrontEndCodec {
         }
         if (tellsLimit) {
             message.memoryLimit(state.memoryLimitBytes());
+        }
+        if (tellsCoalescing) {
+            message.coalescing(BodyWriter.flag(state.coalescing()));
         }
         SessionCodec.writeGroups(message, body, session);
         message.name(state.name()).socketPath(state.socketPath());
@@ -78,6 +86,8 @@ final class FrontEndCodec {
         if (limit < 1 || limit > BackendDevice.MAX_MEMORY_BYTES) {
             throw body.malformed("a memory limit of " + limit + " bytes");
         }
+        boolean coalescing = message.actingVersion() >= FrontEndPortDecoder.coalescingSinceVersion()
+            && body.flag("coalescing", message.coalescingRaw());
         int firstQueueRecord = body.number("first queue record", message.firstQueueRecord(), 0, Integer.MAX_VALUE);
         Fd listener = body.optional(message.listener(), DescriptorKind.SOCKET, "listening socket");
         Fd connection = body.optional(message.connection(), DescriptorKind.SOCKET, "connection");
@@ -98,13 +108,16 @@ final class FrontEndCodec {
             throw body.malformed("it has no session, but parts of one");
         }
         SessionState session = hasSession ? groups.session(body, message, partial) : null;
-        return new FrontEndState(name, queuePairs, transfer, path, listens, offloads, limit, firstQueueRecord, listener,
-            connection, session);
+        return new FrontEndState(name, queuePairs, transfer, path, listens, offloads, limit, coalescing,
+            firstQueueRecord, listener, connection, session);
     }
 
     private static int blockLength(int version) {
-        if (version >= FrontEndPortEncoder.memoryLimitSinceVersion()) {
+        if (version >= FrontEndPortEncoder.coalescingSinceVersion()) {
             return FrontEndPortEncoder.BLOCK_LENGTH;
+        }
+        if (version >= FrontEndPortEncoder.memoryLimitSinceVersion()) {
+            return FrontEndPortEncoder.coalescingEncodingOffset();
         }
         if (version >= FrontEndPortEncoder.inflightSinceVersion()) {
             return FrontEndPortEncoder.memoryLimitEncodingOffset();

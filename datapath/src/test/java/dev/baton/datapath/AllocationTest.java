@@ -30,7 +30,7 @@ class AllocationTest {
                     && threads.getThreadInfo(id).getThreadName().equals("baton-agent-0"))
                 .findFirst().orElseThrow();
             // What is left of warm-up, such as a call site that is linked late, ends within a few rounds. The agent is
-            // a busy one: falling asleep is too rare to be compiled, and interpreted downcalls allocate.
+            // a busy one; GuestAllocationTest has one that sleeps.
             long allocated = Long.MAX_VALUE;
             for (int round = 0; round < 20 && allocated != 0; round++) {
                 long before = threads.getThreadAllocatedBytes(agent);

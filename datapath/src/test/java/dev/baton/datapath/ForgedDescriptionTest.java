@@ -162,8 +162,8 @@ class ForgedDescriptionTest {
             "back-end t0: its state came, but backend-transfer is on and the device's switch is off here",
             port -> port instanceof FrontEndState front && front.name().equals("c")
                 ? new FrontEndState(front.name(), front.queuePairs(), false, front.socketPath(), front.listens(),
-                    front.offloads(), front.memoryLimitBytes(), front.firstQueueRecord(), front.listener(),
-                    front.connection(), front.session())
+                    front.offloads(), front.memoryLimitBytes(), front.coalescing(), front.firstQueueRecord(),
+                    front.listener(),                    front.connection(), front.session())
                 : port);
     }
 
@@ -198,8 +198,8 @@ class ForgedDescriptionTest {
         for (int first : new int[] {0, 4096, Integer.MAX_VALUE - 1}) {
             refuses(HandoverError.MALFORMED, "front-end ", port -> port instanceof FrontEndState front
                 ? new FrontEndState(front.name(), front.queuePairs(), front.backendTransfer(), front.socketPath(),
-                    front.listens(), front.offloads(), front.memoryLimitBytes(), first, front.listener(),
-                    front.connection(), front.session())
+                    front.listens(), front.offloads(), front.memoryLimitBytes(), front.coalescing(), first,
+                    front.listener(),                    front.connection(), front.session())
                 : port);
             refuses(HandoverError.MALFORMED, "back-end ", port -> port instanceof BackEndState back
                 ? new BackEndState(back.name(), back.queuePairs(), back.backendTransfer(), back.kind(),

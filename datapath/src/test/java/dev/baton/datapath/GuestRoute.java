@@ -40,6 +40,15 @@ final class GuestRoute implements AutoCloseable {
     }
 
     GuestRoute(Way way, int mtu, int pairs) {
+        this(way, mtu, pairs, false);
+    }
+
+    /** Direct, with frames of one flow joined for the guest behind {@code two}, or not. */
+    GuestRoute(boolean coalescing) {
+        this(Way.DIRECT, 1500, 1, coalescing);
+    }
+
+    private GuestRoute(Way way, int mtu, int pairs, boolean coalescing) {
         this.way = way;
         this.mtu = mtu;
         this.pairs = pairs;
@@ -51,7 +60,8 @@ final class GuestRoute implements AutoCloseable {
         TestNamespace where = way == Way.DIRECT ? null : TestNamespace.createOrSkip();
         namespace = where;
         one = datapath.add(VhostUserPortConfig.listen("one", folder.resolve("one")).withQueuePairs(pairs));
-        two = datapath.add(VhostUserPortConfig.listen("two", folder.resolve("two")).withQueuePairs(pairs));
+        two = datapath.add(VhostUserPortConfig.listen("two", folder.resolve("two")).withQueuePairs(pairs)
+            .withCoalescing(coalescing));
         if (where == null) {
             datapath.wire(one, two);
         } else if (way == Way.BRIDGED) {

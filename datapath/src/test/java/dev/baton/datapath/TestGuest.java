@@ -184,7 +184,7 @@ final class TestGuest implements AutoCloseable {
         VirtqueueDriver driver = drivers.get(index);
         while (!free.isEmpty() && driver.freeDescriptors() >= (headerApart() ? 2 : 1)) {
             long slot = free.remove();
-            slotOfHead.get(index)[add(driver, slot, shape.receiveBytes(), true)] = slot;
+            slotOfHead.get(index)[addWritable(driver, slot, shape.receiveBytes())] = slot;
         }
         if (driver.publish()) {
             rings.get(index).kick().signal();
@@ -196,14 +196,11 @@ final class TestGuest implements AutoCloseable {
         return (features & (Features.VERSION_1 | Features.ANY_LAYOUT)) == 0;
     }
 
-    private int add(VirtqueueDriver driver, long slot, int length, boolean writable) {
+    private int addWritable(VirtqueueDriver driver, long slot, int length) {
         long guest = memory.guestOf(slot);
-        if (!headerApart() || length == headerBytes) {
-            return writable ? driver.addWritable(guest, length) : driver.addReadable(guest, length);
-        }
-        long[] addresses = {guest, guest + headerBytes};
-        int[] lengths = {headerBytes, length - headerBytes};
-        return writable ? driver.addWritable(addresses, lengths, 2) : driver.addReadable(addresses, lengths, 2);
+        return !headerApart() ? driver.addWritable(guest, length)
+            : driver.addWritable(new long[] {guest, guest + headerBytes},
+                new int[] {headerBytes, length - headerBytes}, 2);
     }
 
     VirtqueueDriver transmitq(int pair) {
@@ -212,6 +209,11 @@ final class TestGuest implements AutoCloseable {
 
     VirtqueueDriver receiveq(int pair) {
         return drivers.get(2 * pair);
+    }
+
+    /** Host addresses of the buffers that frames are sent from, as long as nothing was sent. */
+    List<Long> sendSlots(int pair) {
+        return List.copyOf(freeSlots.get(2 * pair + 1));
     }
 
     EventFd transmitKick(int pair) {
@@ -225,22 +227,42 @@ final class TestGuest implements AutoCloseable {
 
     /** Sends an Ethernet frame with this virtio-net header; false when the queue is full. */
     boolean send(int pair, byte[] header, byte[] frame) {
+        boolean apart = headerApart() && frame.length > 0;
+        boolean put = put(pair, header, frame, apart ? headerBytes : headerBytes + frame.length);
+        publish(pair);
+        return put;
+    }
+
+    /** Shows the device what was put into the transmitq. */
+    void publish(int pair) {
+        if (drivers.get(2 * pair + 1).publish()) {
+            rings.get(2 * pair + 1).kick().signal();
+        }
+    }
+
+    /**
+     * Puts a frame into the transmitq, which the device sees with the next one that is sent, or {@link #publish}.
+     *
+     * @param firstBytes of its first descriptor, header among them; a second one has the rest
+     */
+    boolean put(int pair, byte[] header, byte[] frame, int firstBytes) {
         int index = 2 * pair + 1;
+        int length = headerBytes + frame.length;
         VirtqueueDriver driver = drivers.get(index);
         for (int head = driver.pollUsed(); head >= 0; head = driver.pollUsed()) {
             freeSlots.get(index).add(slotOfHead.get(index)[head]);
         }
-        Long slot = driver.freeDescriptors() < (headerApart() ? 2 : 1) ? null : freeSlots.get(index).poll();
+        Long slot = driver.freeDescriptors() < (firstBytes < length ? 2 : 1) ? null : freeSlots.get(index).poll();
         if (slot == null) {
             return false;
         }
         RawMemory.copyFromArray(header, 0, slot, headerBytes);
         RawMemory.copyFromArray(frame, 0, slot + headerBytes, frame.length);
-        int head = add(driver, slot, headerBytes + frame.length, false);
+        long guest = memory.guestOf(slot);
+        int head = firstBytes == length ? driver.addReadable(guest, length)
+            : driver.addReadable(new long[] {guest, guest + firstBytes}, new int[] {firstBytes, length - firstBytes},
+                2);
         slotOfHead.get(index)[head] = slot;
-        if (driver.publish()) {
-            rings.get(index).kick().signal();
-        }
         return true;
     }
 

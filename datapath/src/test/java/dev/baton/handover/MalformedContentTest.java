@@ -116,25 +116,28 @@ class MalformedContentTest {
 
     @Test
     void aConnectionThatIsNoSocket() throws HandoverException {
-        refusesPort(new FrontEndState("vm0", 1, true, "/s", false, true, 1L << 44, 0, null, sample.file("x"), null),
+        refusesPort(new FrontEndState("vm0", 1, true, "/s", false, true, 1L << 44, false, 0, null, sample.file("x"),
+            null),
             HandoverError.DESCRIPTOR_KIND, "section front-end vm0: descriptor 0 (connection) is no socket");
     }
 
     @Test
     void aSessionWithoutConnection() throws HandoverException {
-        refusesPort(new FrontEndState("vm0", 2, true, "/s", false, true, 1L << 44, 0, null, null, sample.session()),
+        refusesPort(new FrontEndState("vm0", 2, true, "/s", false, true, 1L << 44, false, 0, null, null,
+            sample.session()),
             HandoverError.MALFORMED, "section front-end vm0: it has a session without a connection");
     }
 
     @Test
     void aListeningSocketOfWhoDoesNotListen() throws HandoverException {
-        refusesPort(new FrontEndState("vm0", 1, true, "/s", false, true, 1L << 44, 0, sample.socket(), null, null),
+        refusesPort(new FrontEndState("vm0", 1, true, "/s", false, true, 1L << 44, false, 0, sample.socket(), null,
+            null),
             HandoverError.MALFORMED, "section front-end vm0: it does not listen, and has a listening socket");
     }
 
     @Test
     void moreRingsThanQueuePairsHave() throws HandoverException {
-        refusesPort(new FrontEndState("vm0", 1, true, "/s", true, true, 1L << 44, 0, null, sample.socket(),
+        refusesPort(new FrontEndState("vm0", 1, true, "/s", true, true, 1L << 44, false, 0, null, sample.socket(),
             sample.session()),
             HandoverError.MALFORMED, "section front-end vm0: number of rings is 4, not in 0 to 2");
     }
@@ -290,9 +293,9 @@ class MalformedContentTest {
         says(netTap(new QueuePairBlob(flag, List.of(queue))), HandoverError.MALFORMED,
             "section back-end up net-tap: has_ufo is 3, neither 0 nor 1");
         byte[] version = bytes.clone();
-        version[6] = 5;
+        version[6] = 6;
         says(netTap(new QueuePairBlob(version, List.of(queue))), HandoverError.UNKNOWN_VERSION,
-            "section back-end up net-tap: it is in schema version 5, and 4 is the newest here");
+            "section back-end up net-tap: it is in schema version 6, and 5 is the newest here");
         says(netTap(new QueuePairBlob(new byte[3], List.of(queue))), HandoverError.MALFORMED,
             "section back-end up net-tap: its content goes beyond its end");
         assertThat(queue.isOpen()).isTrue();

@@ -18,7 +18,7 @@ class RoundTripTest {
     private static final int MANY = 600;
 
     @ParameterizedTest
-    @ValueSource(ints = {0, 1, 2, 3})
+    @ValueSource(ints = {0, 1, 2, 3, 4, 5})
     void aDescriptionArrivesWhole(int schemaVersion) throws HandoverException {
         try (Sample sample = new Sample(); Channels channels = Channels.agreed(schemaVersion)) {
             Description sent = sample.description();
@@ -51,6 +51,14 @@ class RoundTripTest {
         try (Sample sample = new Sample()) {
             arrives(4, sample.limitedFrontEnd(1L << 30));
             arrives(4, sample.frontEnd("vm0", sample.trackedSession()));
+        }
+    }
+
+    @Test
+    void coalescingArrives() throws HandoverException {
+        try (Sample sample = new Sample()) {
+            arrives(5, sample.coalescing());
+            arrives(5, sample.limitedFrontEnd(1L << 30));
         }
     }
 
@@ -94,6 +102,16 @@ class RoundTripTest {
             assertThatThrownBy(() -> FrontEndCodec.send(channels.outgoing, sent))
                 .hasMessage("section front-end vm0: its memory is limited to 1073741824 bytes, "
                     + "which the peer's schema version 3 has no words for");
+        }
+    }
+
+    /** An owner that would leave the operator's option behind, and its successors with it. */
+    @Test
+    void anOlderOwnerDoesNotGetAPortThatCoalesces() throws HandoverException {
+        try (Sample sample = new Sample(); Channels channels = Channels.agreed(4)) {
+            FrontEndState sent = sample.coalescing();
+            assertThatThrownBy(() -> FrontEndCodec.send(channels.outgoing, sent))
+                .hasMessage("section front-end vm2: it coalesces, which the peer's schema version 4 has no words for");
         }
     }
 

@@ -85,14 +85,20 @@ final class Sample implements AutoCloseable {
     }
 
     FrontEndState frontEnd(String name, @Nullable SessionState session) {
-        return new FrontEndState(name, 2, true, "/run/" + name + ".sock", true, true, 1L << 44, 4, socket(),
+        return new FrontEndState(name, 2, true, "/run/" + name + ".sock", true, true, 1L << 44, false, 4, socket(),
             session == null ? null : socket(), session);
     }
 
     /** A port whose front end may have no more than so many bytes mapped. */
     FrontEndState limitedFrontEnd(long memoryLimitBytes) {
-        return new FrontEndState("vm0", 2, true, "/run/vm0.sock", true, true, memoryLimitBytes, 4, socket(), null,
-            null);
+        return new FrontEndState("vm0", 2, true, "/run/vm0.sock", true, true, memoryLimitBytes, false, 4, socket(),
+            null, null);
+    }
+
+    /** A port with a session, whose guest may get frames that were joined. */
+    FrontEndState coalescing() {
+        return new FrontEndState("vm2", 2, true, "/run/vm2.sock", true, true, 1L << 44, true, 4, socket(), socket(),
+            session());
     }
 
     FrontEndState frontEnd() {

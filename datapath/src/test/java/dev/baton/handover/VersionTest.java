@@ -22,7 +22,8 @@ class VersionTest {
     private static final Hello HELLO = Hello.of(Purpose.TAKEOVER, true, "", "test");
 
     @ParameterizedTest
-    @CsvSource({"0,1,0", "1,0,0", "0,0,0", "1,1,1", "2,1,1", "2,2,2", "3,2,2", "3,3,3", "4,3,3", "4,7,4"})
+    @CsvSource({"0,1,0", "1,0,0", "0,0,0", "1,1,1", "2,1,1", "2,2,2", "3,2,2", "3,3,3", "4,3,3", "4,4,4", "5,4,4",
+        "5,7,5"})
     void twoOwnersSpeakTheNewestThatBothKnow(int outgoing, int incoming, int expected) throws HandoverException {
         try (Sample sample = new Sample(); Channels channels = Channels.open()) {
             CompletableFuture<Void> peer = Channels.beside(
@@ -85,13 +86,13 @@ class VersionTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"protocol version 9 of the peer, 1 here", "schema versions 5 to 6 of the peer, 0 to 4 here",
+    @ValueSource(strings = {"protocol version 9 of the peer, 1 here", "schema versions 6 to 7 of the peer, 0 to 5 here",
         "purpose is STANDBY at the peer, TAKEOVER here", "backend-transfer is off at the peer, on here",
         "compatibility profile is \"0.1\" at the peer, \"\" here"})
     void whoDoesNotGoTogetherIsToldWhy(String sentence) throws HandoverException {
         Hello other = switch (sentence.charAt(0) + "" + sentence.charAt(1)) {
             case "pr" -> new Hello(9, 0, 1, Purpose.TAKEOVER, true, "", 1, "");
-            case "sc" -> new Hello(1, 5, 6, Purpose.TAKEOVER, true, "", 1, "");
+            case "sc" -> new Hello(1, 6, 7, Purpose.TAKEOVER, true, "", 1, "");
             case "pu" -> new Hello(1, 0, 1, Purpose.STANDBY, true, "", 1, "");
             case "ba" -> new Hello(1, 0, 1, Purpose.TAKEOVER, false, "", 1, "");
             default -> new Hello(1, 0, 1, Purpose.TAKEOVER, true, "0.1", 1, "");

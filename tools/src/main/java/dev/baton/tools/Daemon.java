@@ -125,7 +125,7 @@ final class Daemon implements AutoCloseable {
         return switch (spec) {
             case PortSpec.VhostUser it -> datapath.add(new VhostUserPortConfig(it.name(), it.path(),
                     it.listen() ? SocketMode.SERVER : SocketMode.CLIENT, it.queuePairs(), it.offloads(),
-                    it.memoryLimitBytes(), transfer.device(it.backendTransfer())));
+                    it.memoryLimitBytes(), it.coalescing(), transfer.device(it.backendTransfer())));
             case PortSpec.Tap it -> datapath.add(tap(it));
             case PortSpec.Loopback it -> datapath.add(new LoopbackPortConfig(it.name(), it.queuePairs()));
             case PortSpec.Null it -> datapath.add(new NullPortConfig(it.name(), it.queuePairs(), it.frameBytes()));

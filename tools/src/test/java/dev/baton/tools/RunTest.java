@@ -42,7 +42,7 @@ class RunTest {
             assertThat(baton.end(signal)).isZero();
             assertThat(baton.err()).isEmpty();
             assertThat(baton.out()).contains("port = vhost-user:vm0,path=" + folder
-                    + "/vm0.sock,mode=server,queues=1,offloads=on,memory-limit=16T")
+                    + "/vm0.sock,mode=server,queues=1,offloads=on,memory-limit=16T,coalesce=off")
                 .contains("wire = vm0=vm1").endsWith("baton: ready");
             assertThat(folder).isEmptyDirectory();
         }

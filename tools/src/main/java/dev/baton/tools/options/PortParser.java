@@ -27,6 +27,7 @@ final class PortParser {
 
     private static final String MEMORY_LIMIT = "memory-limit";
     private static final String BACKEND_TRANSFER = "backend-transfer";
+    private static final String COALESCE = "coalesce";
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,62}");
 
     private final OptionLine line;
@@ -93,7 +94,8 @@ final class PortParser {
         }
         return new PortSpec.VhostUser(name, socketPath(line, path),
                 choice("mode", "server", "client"), queues(MAX_VHOST_USER_QUEUES), choice("offloads", "on", "off"),
-                memoryLimit(), keys.containsKey(BACKEND_TRANSFER) ? choice(BACKEND_TRANSFER, "on", "off") : null);
+                memoryLimit(), !choice(COALESCE, "off", "on"),
+                keys.containsKey(BACKEND_TRANSFER) ? choice(BACKEND_TRANSFER, "on", "off") : null);
     }
 
     private PortSpec tap(String name) {
@@ -108,7 +110,7 @@ final class PortParser {
             throw refuse("the key 'netns' is empty");
         }
         return new PortSpec.Tap(name, ifname, queues(MAX_TAP_QUEUES), netns, !choice("persistent", "off", "on"),
-                choice("coalesce", "on", "off"), choice("io", "auto", "plain"));
+                choice(COALESCE, "on", "off"), choice("io", "auto", "plain"));
     }
 
     /** True for the first word, which is the default, false for the second. */

@@ -29,15 +29,16 @@ public sealed interface PortSpec {
      * @param queuePairs how many queue pairs it offers
      * @param offloads   whether checksum and segmentation offloads are offered
      * @param memoryLimitBytes how much memory its front-end may have mapped, bytes
+     * @param coalescing whether frames in a row of one flow may go to the guest as one
      * @param backendTransfer whether the state of the back end goes to the next owner; null: as the profile has it
      */
     record VhostUser(String name, Path path, boolean listen, int queuePairs, boolean offloads,
-            long memoryLimitBytes, @Nullable Boolean backendTransfer) implements PortSpec {
+            long memoryLimitBytes, boolean coalescing, @Nullable Boolean backendTransfer) implements PortSpec {
         @Override
         public String describe() {
             return "vhost-user:" + name + ",path=" + path + ",mode=" + (listen ? "server" : "client")
                     + ",queues=" + queuePairs + ",offloads=" + onOff(offloads)
-                    + ",memory-limit=" + ByteSize.text(memoryLimitBytes)
+                    + ",memory-limit=" + ByteSize.text(memoryLimitBytes) + ",coalesce=" + onOff(coalescing)
                     + (backendTransfer == null ? "" : ",backend-transfer=" + onOff(backendTransfer));
         }
     }

@@ -5,6 +5,7 @@ public final class Syntax {
     /** A vhost-user port. */
     public static final String VHOST_USER =
             "vhost-user:NAME,path=SOCKET[,mode=server|client][,queues=N][,offloads=on|off][,memory-limit=SIZE]"
+            + "[,coalesce=on|off]"
             + "[,backend-transfer=on|off]";
 
     /** A TAP port. */

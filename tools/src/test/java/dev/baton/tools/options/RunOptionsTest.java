@@ -21,13 +21,14 @@ class RunOptionsTest {
     void everyOptionIsTaken() {
         RunOptions options = cli(
                 "--port vhost-user:vm0,path=/run/vm0.sock,mode=client,queues=2,offloads=off,memory-limit=64G"
-                    + ",backend-transfer=off",
+                    + ",coalesce=on,backend-transfer=off",
                 "--port loopback:mirror,queues=3", "--port null:sink,queues=4,send=1514",
                 "--port tap:uplink,ifname=tap0,queues=2,netns=blue,persistent=on,coalesce=off,io=plain",
                 "--wire vm0=uplink",
                 "--control /run/baton.sock", "--cpus 0,2-3", "--idle busy", "--backend-transfer off", "--profile 0.1");
         assertThat(options).isEqualTo(new RunOptions(
-                List.of(new PortSpec.VhostUser("vm0", Path.of("/run/vm0.sock"), false, 2, false, 64L << 30, false),
+                List.of(new PortSpec.VhostUser("vm0", Path.of("/run/vm0.sock"), false, 2, false, 64L << 30, true,
+                            false),
                         new PortSpec.Loopback("mirror", 3), new PortSpec.Null("sink", 4, 1514),
                         new PortSpec.Tap("uplink", "tap0", 2, "blue", true, false, false)),
                 List.of(new WireSpec("vm0", "uplink")), Path.of("/run/baton.sock"), List.of(0, 2, 3), true,
@@ -37,7 +38,8 @@ class RunOptionsTest {
     @Test
     void defaultsAreSpelledOut() {
         assertThat(cli(VM, TAP, "--wire vm0=tap0").describe()).containsExactly(
-                "port = vhost-user:vm0,path=/run/vm0.sock,mode=server,queues=1,offloads=on,memory-limit=16T",
+                "port = vhost-user:vm0,path=/run/vm0.sock,mode=server,queues=1,offloads=on,memory-limit=16T,"
+                    + "coalesce=off",
                 "port = tap:tap0,ifname=tap0,queues=1,persistent=off,coalesce=on,io=auto", "wire = vm0=tap0",
                 "idle = adaptive",
                 "backend-transfer = on");
@@ -60,7 +62,7 @@ class RunOptionsTest {
         RunOptions options = RunOptions.of(file, lines("--port tap:tap2,queues=3", "--port vhost-user:vm0,path=/b",
                 "--wire vm0=tap2", "--cpus 1"));
         assertThat(options.describe()).containsExactly(
-                "port = vhost-user:vm0,path=/b,mode=server,queues=1,offloads=on,memory-limit=16T",
+                "port = vhost-user:vm0,path=/b,mode=server,queues=1,offloads=on,memory-limit=16T,coalesce=off",
                 "port = tap:tap0,ifname=tap0,queues=1,persistent=off,coalesce=on,io=auto",
                 "port = tap:tap1,ifname=tap1,queues=1,persistent=off,coalesce=on,io=auto",
                 "port = tap:tap2,ifname=tap2,queues=3,persistent=off,coalesce=on,io=auto", "wire = vm0=tap2",
@@ -111,6 +113,7 @@ class RunOptionsTest {
         "tap:t0,queues=257                 | 'queues' is a number from 1 to 256, not '257'",
         "tap:t0,path=/a                    | unknown key 'path', a port of this kind is tap:NAME",
         "tap:t0,persistent=yes             | 'persistent' is off or on, not 'yes'",
+        "vhost-user:vm0,path=/a,coalesce=1 | 'coalesce' is off or on, not '1'",
         "tap:t0,coalesce=yes               | 'coalesce' is on or off, not 'yes'",
         "tap:t0,io=uring                   | 'io' is auto or plain, not 'uring'",
         "tap:t0,netns=                     | the key 'netns' is empty",
