@@ -72,10 +72,7 @@ final class FlowGuest implements AutoCloseable {
 
     /** Sends so many frames, if there is room for all of them. */
     boolean send(int frames) {
-        int head;
-        do {
-            head = tx.pollUsed();
-        } while (head >= 0);
+        reclaim();
         if (tx.freeDescriptors() < frames) {
             return false;
         }
@@ -89,12 +86,16 @@ final class FlowGuest implements AutoCloseable {
         return true;
     }
 
-    /** Whether all that was sent was taken. */
-    boolean allTaken() {
+    private void reclaim() {
         int head;
         do {
             head = tx.pollUsed();
         } while (head >= 0);
+    }
+
+    /** Whether all that was sent was taken. */
+    boolean allTaken() {
+        reclaim();
         return tx.inFlight() == 0;
     }
 

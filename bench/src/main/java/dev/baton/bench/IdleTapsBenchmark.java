@@ -11,7 +11,6 @@ import dev.baton.ffi.NetworkNamespace;
 import dev.baton.ffi.Sched;
 import dev.baton.tap.TapConfig;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -39,7 +38,6 @@ import org.openjdk.jmh.annotations.Warmup;
 @SuppressWarnings("NullAway.Init") // JMH calls open() first.
 public class IdleTapsBenchmark {
     private static final int CYCLES = 1 << 16;
-    private static final long NAP_NS = 500_000;
     private static final String TAP = "idle0";
 
     /** Queues of the one TAP. */
@@ -68,17 +66,7 @@ public class IdleTapsBenchmark {
     @Benchmark
     @OperationsPerInvocation(CYCLES)
     public long dutyCycle() {
-        long end = dutyCycles() + CYCLES;
-        long cycles;
-        do {
-            LockSupport.parkNanos(NAP_NS);
-            cycles = dutyCycles();
-        } while (cycles < end);
-        return cycles;
-    }
-
-    private long dutyCycles() {
-        return datapath.counters().agents().getFirst().dutyCycles();
+        return new DutyCycles(datapath).await(CYCLES);
     }
 
     /** Ends it. */

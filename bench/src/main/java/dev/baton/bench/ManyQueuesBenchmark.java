@@ -9,7 +9,6 @@ import dev.baton.datapath.MemoryPort;
 import dev.baton.datapath.MemoryPortConfig;
 import dev.baton.ffi.Sched;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -38,7 +37,6 @@ import org.openjdk.jmh.annotations.TearDown;
 public class ManyQueuesBenchmark {
     /** Transmitqs that are looked at, each port's of each queue pair: a multiple of 2 x 256. */
     private static final int LOOKS = 1 << 23;
-    private static final long NAP_NS = 500_000;
     private static final int FRAMES = 1 << 14;
     private static final int BURST = 64;
     private static final int QUEUE_SIZE = 1024;
@@ -86,18 +84,7 @@ public class ManyQueuesBenchmark {
     @Benchmark
     @OperationsPerInvocation(LOOKS)
     public long idle() {
-        long end = dutyCycles() + LOOKS / (2 * queuePairs);
-        long cycles;
-        do {
-            // Looking all the time would take the counter's cache line from the agent all the time.
-            LockSupport.parkNanos(NAP_NS);
-            cycles = dutyCycles();
-        } while (cycles < end);
-        return cycles;
-    }
-
-    private long dutyCycles() {
-        return datapath.counters().agents().getFirst().dutyCycles();
+        return new DutyCycles(datapath).await(LOOKS / (2 * queuePairs));
     }
 
     /** Sends {@value #FRAMES} frames on the first queue pair, and receives them; the result is per frame. */
