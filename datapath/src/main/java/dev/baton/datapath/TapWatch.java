@@ -11,7 +11,7 @@ import java.util.List;
  * a report says that a frame came since the last one, so whoever takes it reads until the queue has nothing.
  */
 final class TapWatch implements AutoCloseable {
-    /** A look costs as much as reading two or three queues that have nothing. */
+    /** A look costs what one read costs that finds nothing, and more for each queue that it tells of. */
     private static final int WORTH_IT = 4;
 
     private final Epoll epoll = Epoll.create();

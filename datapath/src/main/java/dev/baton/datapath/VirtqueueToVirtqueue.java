@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
  * <p>The sender can change its memory while we look at it, so the virtio-net header is read once into locals, checked
  * against what its sender negotiated, and the checked copy is what the receiver gets. What the receiver does not take
  * from the sender is done in software, see {@link SoftwareDelivery}; frames that one can stand for may go as one, see
- * {@link CoalescedDelivery}. When the receiver has no buffer
- * the frames stay in the sender's virtqueue; when it has no running queue they are dropped.
+ * {@link CoalescedDelivery}. When the receiver has no buffer the frames stay in the sender's virtqueue; when it has no
+ * running queue they are dropped.
  */
 final class VirtqueueToVirtqueue implements Transfer {
     /**
