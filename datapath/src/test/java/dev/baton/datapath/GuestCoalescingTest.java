@@ -39,30 +39,6 @@ class GuestCoalescingTest {
     private static final int SEND_BYTES = 8192;
     private static final long SENDS = TestGuest.FEATURES | Features.CSUM;
 
-    /** Receivers as different as they can be; all of them take all that can be joined. */
-    enum Receiver {
-        MERGEABLE(TestGuest.FEATURES, 256, 2048),
-        PACKED(TestGuest.PACKED, 256, 2048),
-        PACKED_IN_ORDER(TestGuest.PACKED | Features.IN_ORDER, 256, 1536),
-        SMALL_BUFFERS(TestGuest.FEATURES, 1024, 256),
-        LARGE_BUFFERS(Features.VERSION_1, 32, 65_562),
-        LARGE_BUFFERS_PACKED(Features.VERSION_1 | Features.RING_PACKED, 32, 65_562);
-
-        private final long features;
-        private final int size;
-        private final int bufferBytes;
-
-        Receiver(long features, int size, int bufferBytes) {
-            this.features = features;
-            this.size = size;
-            this.bufferBytes = bufferBytes;
-        }
-
-        TestGuest.Shape shape() {
-            return TestGuest.Shape.of(features | TAKES).withBuffers(size, bufferBytes, 2048);
-        }
-    }
-
     private long coalesced;
     /** The virtio-net headers of what arrived. */
     private List<ByteBuffer> headers = List.of();
@@ -73,7 +49,7 @@ class GuestCoalescingTest {
     }
 
     /** What arrives, cut, when these packets wait in the virtqueue. */
-    private List<String> through(boolean coalescing, Receiver receiver, List<FlowPacket> packets)
+    private List<String> through(boolean coalescing, FlowReceiver receiver, List<FlowPacket> packets)
         throws ProtocolException {
         try (GuestRoute route = new GuestRoute(coalescing);
              TestGuest one = sender(route, SENDS);
@@ -122,7 +98,7 @@ class GuestCoalescingTest {
         assertThat(cut.add(header, frame)).as("frames of one").isPositive();
     }
 
-    private void assertSame(Receiver receiver, List<FlowPacket> packets, int joined) throws ProtocolException {
+    private void assertSame(FlowReceiver receiver, List<FlowPacket> packets, int joined) throws ProtocolException {
         List<String> expected = CutFrames.of(packets);
         assertThat(through(false, receiver, packets)).isEqualTo(expected);
         assertThat(coalesced).isZero();
@@ -132,14 +108,14 @@ class GuestCoalescingTest {
     }
 
     static Stream<Object[]> flows() {
-        return Stream.of(Receiver.values())
+        return Stream.of(FlowReceiver.values())
             .flatMap(receiver -> Flows.flows().map(flow -> new Object[] {receiver, flow}));
     }
 
     /** Of all kinds and lengths, and with the header that says how they were put together (virtio 1.2, 5.1.6). */
     @ParameterizedTest
     @MethodSource("flows")
-    void framesOfOneFlowArriveAsOneAndAreCutToWhatTheyWere(Receiver receiver, FlowPacket flow)
+    void framesOfOneFlowArriveAsOneAndAreCutToWhatTheyWere(FlowReceiver receiver, FlowPacket flow)
         throws ProtocolException {
         assertSame(receiver, Flows.run(flow, 20), 20);
         int headerBytes = flow.frame().length - flow.payload.length;
@@ -162,7 +138,7 @@ class GuestCoalescingTest {
         packets.get(3).flags = 0x18;
         packets.addAll(Flows.run(Flows.packet(true, false, 200, Checksum.RIGHT), 3));
         packets.get(6).payload = new byte[1];
-        assertSame(Receiver.MERGEABLE, packets, 7);
+        assertSame(FlowReceiver.MERGEABLE, packets, 7);
         assertThat(headers).hasSize(2);
     }
 
@@ -171,7 +147,7 @@ class GuestCoalescingTest {
     void aDatagramThatIsOddGoesAsItIs(String name) throws ProtocolException {
         List<FlowPacket> packets = Flows.run(Flows.packet(false, false, 100, Checksum.RIGHT), 10);
         Flows.makeOdd(packets.get(5), name);
-        assertSame(Receiver.MERGEABLE, packets, 9);
+        assertSame(FlowReceiver.MERGEABLE, packets, 9);
     }
 
     @ParameterizedTest
@@ -179,18 +155,18 @@ class GuestCoalescingTest {
     void aSegmentThatIsOddGoesAsItIs(String name) throws ProtocolException {
         List<FlowPacket> packets = Flows.run(Flows.packet(false, true, 100, Checksum.RIGHT), 10);
         Flows.makeOdd(packets.get(5), name);
-        assertSame(Receiver.PACKED, packets, 9);
+        assertSame(FlowReceiver.PACKED, packets, 9);
     }
 
     static Stream<Object[]> mixtures() {
-        return Stream.of(Receiver.values())
+        return Stream.of(FlowReceiver.values())
             .flatMap(receiver -> LongStream.range(1, 6).mapToObj(seed -> new Object[] {receiver, seed}));
     }
 
     /** Whatever follows whatever, longer than any burst and any ring. */
     @ParameterizedTest
     @MethodSource("mixtures")
-    void aMixtureArrivesAsItWasSent(Receiver receiver, long seed) throws ProtocolException {
+    void aMixtureArrivesAsItWasSent(FlowReceiver receiver, long seed) throws ProtocolException {
         List<FlowPacket> packets = Flows.mixture(seed, 1500);
         List<String> expected = CutFrames.of(packets);
         assertThat(through(true, receiver, packets)).isEqualTo(expected);
@@ -254,7 +230,7 @@ class GuestCoalescingTest {
     void theOtherDirectionIsAsItWas() throws ProtocolException {
         List<FlowPacket> packets = Flows.run(Flows.packet(false, true, 100, Checksum.RIGHT), 30);
         try (GuestRoute route = new GuestRoute(true);
-             TestGuest one = TestGuest.connect(route.one.socketPath(), Receiver.MERGEABLE.shape());
+             TestGuest one = TestGuest.connect(route.one.socketPath(), FlowReceiver.MERGEABLE.shape());
              TestGuest two = TestGuest.connect(route.two.socketPath(), TestGuest.Shape.of(SENDS))) {
             assertThat(exchange(two, one, packets)).isEqualTo(CutFrames.of(packets));
             assertThat(headers).hasSize(30);
@@ -288,7 +264,7 @@ class GuestCoalescingTest {
         List<FlowPacket> rest = packets.stream().filter(packet -> packet.checksum == Checksum.RIGHT).toList();
         try (GuestRoute route = new GuestRoute(true);
              TestGuest one = sender(route, TestGuest.FEATURES);
-             TestGuest two = TestGuest.connect(route.two.socketPath(), Receiver.MERGEABLE.shape());
+             TestGuest two = TestGuest.connect(route.two.socketPath(), FlowReceiver.MERGEABLE.shape());
              CutFrames cut = new CutFrames()) {
             for (FlowPacket packet : packets) {
                 assertThat(put(one, packet, 0)).isTrue();
@@ -312,7 +288,7 @@ class GuestCoalescingTest {
         List<FlowPacket> small = Flows.run(Flows.packet(false, true, 100, Checksum.PARTIAL), 6);
         try (GuestRoute route = new GuestRoute(true);
              TestGuest one = sender(route, TestGuest.FEATURES | GIVES);
-             TestGuest two = TestGuest.connect(route.two.socketPath(), Receiver.MERGEABLE.shape());
+             TestGuest two = TestGuest.connect(route.two.socketPath(), FlowReceiver.MERGEABLE.shape());
              CutFrames cut = new CutFrames()) {
             for (int i = 0; i < 6; i++) {
                 assertThat(put(one, small.get(i), 0)).isTrue();
@@ -379,7 +355,7 @@ class GuestCoalescingTest {
     @ValueSource(booleans = {false, true})
     void aSenderThatChangesItsFramesMeanwhileSpoilsOnlyWhatItSends(boolean tcp) throws Exception {
         try (GuestRoute route = new GuestRoute(true);
-             TestGuest two = TestGuest.connect(route.two.socketPath(), Receiver.MERGEABLE.shape())) {
+             TestGuest two = TestGuest.connect(route.two.socketPath(), FlowReceiver.MERGEABLE.shape())) {
             try (TestGuest one = sender(route, SENDS); CutFrames cut = new CutFrames()) {
                 AtomicBoolean stop = new AtomicBoolean();
                 Thread spoiler = spoiler(one.sendSlots(0), stop);
