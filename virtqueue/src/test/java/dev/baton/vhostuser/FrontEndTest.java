@@ -25,25 +25,31 @@ class FrontEndTest {
     @TempDir
     private Path folder;
 
-    /** Serves one connection with an echo device until the front end goes; returns how many frames it moved. */
+    /** Serves a connection with an echo device; how many frames it moved, once the front end is gone and all closed. */
     private static CompletableFuture<Long> serve(Fd socket) {
         CompletableFuture<Long> result = new CompletableFuture<>();
         Thread.ofPlatform().daemon().start(() -> {
             EchoDevice device = new EchoDevice(2);
-            try (BackendConnection connection = new BackendConnection(socket, device)) {
-                boolean open = true;
-                while (open) {
-                    int work = device.doWork();
-                    if (Poll.await(socket, Poll.IN, work > 0 ? 0 : 1) != 0) {
-                        open = connection.onReadable();
-                    }
-                }
+            try {
+                echo(socket, device);
                 result.complete(device.frames);
             } catch (ProtocolException | RuntimeException | AssertionError e) {
                 result.completeExceptionally(e);
             }
         });
         return result;
+    }
+
+    private static void echo(Fd socket, EchoDevice device) throws ProtocolException {
+        try (BackendConnection connection = new BackendConnection(socket, device)) {
+            boolean open = true;
+            while (open) {
+                int work = device.doWork();
+                if (Poll.await(socket, Poll.IN, work > 0 ? 0 : 1) != 0) {
+                    open = connection.onReadable();
+                }
+            }
+        }
     }
 
     private static void echoFrames(FrontEnd frontEnd, long features, int frames) throws ProtocolException {
