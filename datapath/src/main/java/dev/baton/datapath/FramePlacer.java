@@ -21,9 +21,9 @@ final class FramePlacer {
     enum Room {
         /** Chains that hold it. */
         THERE,
-        /** Too few, and the driver can still add some. */
+        /** Too few, and the driver may still add some. */
         LATER,
-        /** Too few, and there cannot be more. */
+        /** Too few, and more are not to be expected. */
         NEVER
     }
 

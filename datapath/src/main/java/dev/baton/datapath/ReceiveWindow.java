@@ -27,6 +27,8 @@ final class ReceiveWindow {
     private static final int MAX_SEGMENTS = ChainBurst.MAX_SEGMENTS_PER_CHAIN + MAX_CHAINS;
     /** Twice a burst in buffers of 2 KiB: a fetch seldom cuts a burst short. */
     private static final long WINDOW_BYTES = 2 * Transfer.MAX_BURST * 2048L;
+    /** Longer than a guest that runs leaves its buffers alone. */
+    private static final long PATIENCE_NS = 1_000_000_000;
 
     private final VirtqueueEnd end;
     private final ChainBurst chains = new ChainBurst(MAX_CHAINS, MAX_SEGMENTS);
@@ -35,6 +37,9 @@ final class ReceiveWindow {
     private int count;
     private int next;
     private long bytesLeft;
+    /** How many chains were too few for the frame that waits, -1: none waits; and since when there are so many. */
+    private int tooFew = -1;
+    private long tooFewSinceNs;
 
     ReceiveWindow(VirtqueueEnd end) {
         this.end = end;
@@ -58,11 +63,19 @@ final class ReceiveWindow {
     }
 
     /**
-     * After an offer of fewer bytes than wanted: whether the driver can still add to what was fetched. It cannot when
-     * it has made its whole queue available, or more than the window holds.
+     * After an offer of less than a frame needs: whether it makes sense to wait for more. It does not when the driver
+     * has made its whole queue available, or more than the window holds, nor when it has added nothing for
+     * {@value #PATIENCE_NS} ns, for it need not offer as much as its queue has room for.
      */
     boolean mayGrow(Virtqueue queue) {
-        return count < queue.size() && queue.fetchedAll();
+        if (count >= queue.size() || !queue.fetchedAll()) {
+            return false;
+        }
+        if (count != tooFew) {
+            tooFew = count;
+            tooFewSinceNs = System.nanoTime();
+        }
+        return System.nanoTime() - tooFewSinceNs <= PATIENCE_NS;
     }
 
     /** Chains that are left in it. */
@@ -138,6 +151,7 @@ final class ReceiveWindow {
             bytesLeft -= chains.lengthBytes(chain);
         }
         next = end;
+        tooFew = chainCount > 0 ? -1 : tooFew;
     }
 
     /** Bytes of all chains in the window. */
@@ -168,6 +182,7 @@ final class ReceiveWindow {
             left -= written;
             next++;
         } while (left > 0);
+        tooFew = -1;
         if (end.legacy() == null) {
             setNumBuffers(firstSegment, next - first);
         }

@@ -17,22 +17,17 @@ import dev.baton.virtqueue.Virtqueue;
  * frame is copied, summed up or cut ({@link SoftwareOffload}), and its parts are placed. For the first part it waits as
  * a frame does that is taken as it is. Every part has receive buffers of its own, so it also waits for those of the
  * others, but for no more than a quarter of the ring, for a driver with a short ring may never have more, and not
- * longer than {@value #PATIENCE_NS} ns after the driver has offered the last one, for it need not offer as many as the
- * ring has room for. Parts that find no buffer then are dropped, as they would be by a device whose queue runs over.
+ * longer than {@link ReceiveWindow#mayGrow} says. Parts that find no buffer then are dropped, as they would be by a
+ * device whose queue runs over.
  */
 final class SoftwareDelivery implements AutoCloseable {
     /** More than the headers of a frame have in earnest; to estimate with. */
     private static final int HEADERS = 128;
-    /** Longer than a guest that runs leaves its buffers alone. */
-    private static final long PATIENCE_NS = 1_000_000_000;
 
     private final VirtqueueEnd target;
     private final ReceiveWindow window;
     private final FramePlacer placer;
     private final SoftwareOffload offload;
-    /** How many chains there were when the frame that waits was looked at first, and when that was. */
-    private int offered = -1;
-    private long offeredNs;
 
     SoftwareDelivery(VirtqueueEnd target, ReceiveWindow window, FramePlacer placer) {
         this.target = target;
@@ -88,25 +83,10 @@ final class SoftwareDelivery implements AutoCloseable {
         int needed = Math.min(chainsOfPart, targetQueue.size());
         int share = Math.max(1, targetQueue.size() / Transfer.RING_SHARE);
         int wanted = Math.max(needed, Math.clamp((long) parts * chainsOfPart, 1, share));
-        if (window.chainsLeft() >= wanted) {
-            offered = -1;
+        if (window.chainsLeft() >= wanted || window.refresh(targetQueue) >= wanted) {
             return true;
         }
-        int chains = window.refresh(targetQueue);
-        if (chains >= wanted || !targetQueue.fetchedAll() || (chains >= needed && isAll(chains))) {
-            offered = -1;
-            return true;
-        }
-        return false;
-    }
-
-    /** Whether the driver has not offered more than so many chains for a while. */
-    private boolean isAll(int chains) {
-        if (chains != offered) {
-            offered = chains;
-            offeredNs = System.nanoTime();
-        }
-        return System.nanoTime() - offeredNs > PATIENCE_NS;
+        return !window.mayGrow(targetQueue);
     }
 
     @Override

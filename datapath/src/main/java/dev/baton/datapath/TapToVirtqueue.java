@@ -32,8 +32,8 @@ import java.util.List;
  * That is so while the TAP gives no frames that are to be segmented, and its MTU is what it was when the offloads were
  * set. Such frames are read several at a time, see {@link TapBurst}: as many as the last burst had.
  *
- * <p>A frame that fits no buffers now waits as the one pending frame until the driver offers more; only when the
- * driver has nothing left to offer is it dropped as too long. The spill lies in the baton, so that a pending frame
+ * <p>A frame that fits no buffers now waits as the one pending frame until the driver offers more; only when no more
+ * are to be expected is it dropped as too long. The spill lies in the baton, so that a pending frame
  * changes its owner with everything else.
  */
 final class TapToVirtqueue implements Transfer {
