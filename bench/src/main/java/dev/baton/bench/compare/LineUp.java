@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -19,6 +20,8 @@ final class LineUp {
 
     /** As many buffers as the clients' rings have. */
     private static final int RING = 1024;
+    /** Of a loop in C: one that stays in the core's cache, or a ring of them. */
+    private static final int[] BUFFERS = {1, RING};
     /** To the back end and from it, for each port. */
     private static final int WAYS = 4;
 
@@ -58,11 +61,18 @@ final class LineUp {
                 all.add(() -> new CopyLimit(scene.frameBytes(), BACK_END_CPU));
                 all.add(LineLimit::oneWay);
             }
-            case TO_TAP, FLOW_TO_TAP -> addLoops(all,
-                (loop, buffers) -> TapLoop.writing(bench, loop, scene, buffers, BACK_END_CPU));
-            case FROM_TAP -> addLoops(all,
-                (loop, buffers) -> TapLoop.reading(bench, loop, buffers, BACK_END_CPU,
-                    tap -> Guest.sender(bench, scene, tap, network(tap), CLIENT_CPU)));
+            case TO_TAP, FLOW_TO_TAP -> withLoop(loop -> {
+                for (int buffers : BUFFERS) {
+                    all.add(() -> TapLoop.writing(bench, loop, scene, buffers, BACK_END_CPU));
+                }
+                all.add(() -> TapLoop.passing(bench, loop, scene, RING, BACK_END_CPU, CLIENT_CPU));
+            });
+            case FROM_TAP -> withLoop(loop -> {
+                for (int buffers : BUFFERS) {
+                    all.add(() -> TapLoop.reading(bench, loop, buffers, BACK_END_CPU,
+                        tap -> Guest.sender(bench, scene, tap, network(tap), CLIENT_CPU)));
+                }
+            });
             case LATENCY -> all.add(() -> LineLimit.ways(WAYS));
             default -> { }
         }
@@ -103,13 +113,12 @@ final class LineUp {
         return attach(start.apply(left, right), end -> TcpTransfer.through(end, label, name, bench, left, right));
     }
 
-    private void addLoops(List<Supplier<Contender>> all, BiFunction<Path, Integer, Contender> start) {
+    private void withLoop(Consumer<Path> add) {
         Path loop = TapLoop.compile(bench);
         if (loop == null) {
             System.err.println("bench/compare: there is no gcc here, so " + scene.word() + " goes without a loop in C");
         } else {
-            all.add(() -> start.apply(loop, 1));
-            all.add(() -> start.apply(loop, RING));
+            add.accept(loop);
         }
     }
 

@@ -48,7 +48,7 @@ final class TapLoop implements Contender {
         }
         try (InputStream source = Objects.requireNonNull(TapLoop.class.getResourceAsStream(SOURCE))) {
             Files.write(bench.file(SOURCE), source.readAllBytes());
-            Process compiler = new ProcessBuilder("gcc", "-O2", "-o", program.toString(),
+            Process compiler = new ProcessBuilder("gcc", "-O2", "-pthread", "-o", program.toString(),
                 bench.file(SOURCE).toString()).inheritIO().start();
             if (!compiler.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS) || compiler.exitValue() != 0) {
                 compiler.destroyForcibly();
@@ -65,13 +65,21 @@ final class TapLoop implements Contender {
 
     /** Writes one frame again and again. */
     static TapLoop writing(Bench bench, Path loop, Scene scene, int buffers, int cpu) {
-        Program program = start(bench, loop, buffers, cpu, "write", bench.flowFrame(scene.frameBytes()).toString());
+        Program program = start(bench, loop, name(buffers), buffers, cpu,
+            "write", bench.flowFrame(scene.frameBytes()).toString());
         return new TapLoop("C: write(), " + words(buffers), program, null);
+    }
+
+    /** Writes a frame that a thread on another CPU has put into each buffer just before, as a guest does. */
+    static TapLoop passing(Bench bench, Path loop, Scene scene, int buffers, int cpu, int fillerCpu) {
+        Program program = start(bench, loop, "pass", buffers, cpu,
+            "write", bench.flowFrame(scene.frameBytes()).toString(), String.valueOf(fillerCpu));
+        return new TapLoop("C: write(), " + words(buffers) + ", filled by the other CPU", program, null);
     }
 
     /** Reads what a sender sends, which is made when the TAP is there. */
     static TapLoop reading(Bench bench, Path loop, int buffers, int cpu, Function<String, Client> sender) {
-        Program program = start(bench, loop, buffers, cpu, "read");
+        Program program = start(bench, loop, name(buffers), buffers, cpu, "read");
         return new TapLoop("C: read(), " + words(buffers), program, sender.apply(name(buffers)));
     }
 
@@ -84,11 +92,11 @@ final class TapLoop implements Contender {
         return "loop" + buffers;
     }
 
-    private static Program start(Bench bench, Path loop, int buffers, int cpu, String... arguments) {
+    private static Program start(Bench bench, Path loop, String name, int buffers, int cpu, String... arguments) {
         List<String> command = new ArrayList<>(bench.namespace().inside());
-        command.addAll(List.of(loop.toString(), name(buffers), String.valueOf(buffers)));
+        command.addAll(List.of(loop.toString(), name, String.valueOf(buffers)));
         command.addAll(List.of(arguments));
-        Program program = bench.start(name(buffers), cpu, command);
+        Program program = bench.start(name, cpu, command);
         program.await(READY, 0, PATIENCE_SECONDS);
         return program;
     }

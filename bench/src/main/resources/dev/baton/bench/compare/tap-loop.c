@@ -2,18 +2,23 @@
  * A plain loop over write(2) or read(2) on a TAP: what the kernel takes for a frame when nothing is done besides.
  * A peer of the benchmark; no part of Baton.
  *
- *   tap-loop NAME BUFFERS write FILE    writes the Ethernet frame that is in the file
- *   tap-loop NAME BUFFERS read          reads and forgets
+ *   tap-loop NAME BUFFERS write FILE        writes the Ethernet frame that is in the file
+ *   tap-loop NAME BUFFERS write FILE CPU    the same, but a thread on that CPU puts it into each buffer before
+ *   tap-loop NAME BUFFERS read              reads and forgets
  *
  * The frames lie in so many buffers in turn, as far apart as DPDK's: one stays in the core's own cache.
  *
  * Makes the TAP in the network namespace that it is in, says "ready", and for each line of its input, a number of
  * milliseconds, works that long and says "frames F busy B of T": B nanoseconds of rounds that moved frames, out of T.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +29,16 @@
 
 enum { HEADER = 12, ROUND = 64, BUFFER = 2304 };
 
+enum { BURST = 32, LINE = 64 };
+
 static char *buffers;
 static int count, turn;
+
+/* Frames that the other thread has put into buffers since the start, and those that were written. */
+static _Alignas(LINE) atomic_llong filled;
+static _Alignas(LINE) atomic_llong emptied;
+static _Alignas(LINE) int length = HEADER;
+static char frame[BUFFER];
 
 static char *next_buffer(void)
 {
@@ -68,12 +81,43 @@ static int open_tap(const char *name)
     return tap;
 }
 
-static int write_round(int tap, int length)
+static int write_round(int tap, int frames)
 {
-    for (int i = 0; i < ROUND; i++)
+    for (int i = 0; i < frames; i++)
         if (write(tap, next_buffer(), length) != length)
             fail("write");
-    return ROUND;
+    return frames;
+}
+
+/* Writes what the other thread has put into buffers. */
+static int pass_round(int tap)
+{
+    long long done = atomic_load_explicit(&emptied, memory_order_relaxed);
+    long long ready = atomic_load_explicit(&filled, memory_order_acquire) - done;
+    int frames = write_round(tap, ready < ROUND ? ready : ROUND);
+
+    atomic_store_explicit(&emptied, done + frames, memory_order_release);
+    return frames;
+}
+
+/* As a client of a back end does: header and frame into one free buffer after the other, in bursts. */
+static void *fill(void *cpu)
+{
+    cpu_set_t cpus;
+    long long done = 0;
+
+    CPU_ZERO(&cpus);
+    CPU_SET(atoi(cpu), &cpus);
+    if (pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus))
+        fail("cannot run on that CPU");
+    for (;;) {
+        while (done + BURST - atomic_load_explicit(&emptied, memory_order_acquire) > count)
+            __builtin_ia32_pause();
+        for (int i = 0; i < BURST; i++, done++)
+            memcpy(buffers + (size_t)(done % count) * BUFFER, frame, length);
+        atomic_store_explicit(&filled, done, memory_order_release);
+    }
+    return NULL;
 }
 
 static int read_round(int tap)
@@ -87,36 +131,45 @@ static int read_round(int tap)
     return frames;
 }
 
+static void read_frame(const char *path)
+{
+    FILE *file = fopen(path, "r");
+
+    if (!file)
+        fail(path);
+    length += fread(frame + HEADER, 1, BUFFER - HEADER, file);
+    fclose(file);
+    for (int i = 0; i < count; i++)
+        memcpy(buffers + (size_t)i * BUFFER, frame, length);
+}
+
 int main(int argc, char **argv)
 {
-    int writes = argc == 5 && !strcmp(argv[3], "write");
-    int length = HEADER;
+    int writes = argc >= 5 && argc <= 6 && !strcmp(argv[3], "write");
+    int passes = argc == 6;
+    pthread_t filler;
     char line[64];
 
     count = argc > 2 ? atoi(argv[2]) : 0;
-    if (count < 1 || (!writes && (argc != 4 || strcmp(argv[3], "read")))) {
-        fprintf(stderr, "usage: tap-loop NAME BUFFERS write FILE | tap-loop NAME BUFFERS read\n");
+    if (count < (passes ? BURST : 1) || (!writes && (argc != 4 || strcmp(argv[3], "read")))) {
+        fprintf(stderr, "usage: tap-loop NAME BUFFERS write FILE [CPU] | tap-loop NAME BUFFERS read\n");
         return 2;
     }
     buffers = calloc(count, BUFFER);
     if (!buffers)
         fail("no memory");
     int tap = open_tap(argv[1]);
-    if (writes) {
-        FILE *file = fopen(argv[4], "r");
-        if (!file)
-            fail(argv[4]);
-        length += fread(buffers + HEADER, 1, BUFFER - HEADER, file);
-        for (int i = 1; i < count; i++)
-            memcpy(buffers + (size_t)i * BUFFER, buffers, length);
-    }
+    if (writes)
+        read_frame(argv[4]);
+    if (passes && pthread_create(&filler, NULL, fill, argv[5]))
+        fail("cannot start a thread");
     setvbuf(stdout, NULL, _IOLBF, 0);
     printf("ready\n");
     while (fgets(line, sizeof line, stdin)) {
         long long frames = 0, busy = 0, began = now(), at = began, end = began + atoll(line) * 1000000LL;
 
         while (at < end) {
-            int moved = writes ? write_round(tap, length) : read_round(tap);
+            int moved = passes ? pass_round(tap) : writes ? write_round(tap, ROUND) : read_round(tap);
             long long then = at;
             at = now();
             frames += moved;
