@@ -10,6 +10,8 @@ import java.util.function.Function;
 /** iperf3 in a namespace, as client of a server elsewhere. */
 final class Iperf {
     private static final Duration LIMIT = Duration.ofMinutes(3);
+    /** Datagrams. */
+    private static final int BURST = 32;
 
     private Iperf() {
     }
@@ -45,17 +47,70 @@ final class Iperf {
         if (reverse) {
             command.add("--reverse");
         }
-        String output = run.apply(command);
-        for (int tries = 0; tries < 20 && betweenTests(output); tries++) {
-            LockSupport.parkNanos(500_000_000);
-            output = run.apply(command);
-        }
+        String output = output(run, command);
         Object report = JsonReader.parse(output);
         if (!(JsonReader.at(report, "end", "sum_sent", "bytes") instanceof Number sent)
                 || sent.longValue() < megabytes * 1_000_000L) {
             throw new AssertionError("iperf3 did not send all: " + JsonReader.at(report, "error") + "\n" + output);
         }
         return JsonReader.number(report, "end", "sum_received", "bytes").longValue();
+    }
+
+    /**
+     * What became of datagrams.
+     *
+     * @param sent      how many were
+     * @param lost      how many are missing between others that came
+     * @param reordered how many came after a later one
+     */
+    record Datagrams(long sent, long lost, long reordered) {
+    }
+
+    /**
+     * Sends datagrams by UDP, in bursts.
+     *
+     * @param client  where the client runs
+     * @param server  the server's address
+     * @param count   how many
+     * @param bytes   of each
+     * @param reverse false: from the client to the server; true: back
+     */
+    static Datagrams datagrams(QemuGuest client, String server, int count, int bytes, boolean reverse) {
+        return datagrams(command -> client.run(String.join(" ", command)).output(), server, count, bytes, reverse);
+    }
+
+    /** The same with a client in a namespace. */
+    static Datagrams datagrams(Namespace client, String server, int count, int bytes, boolean reverse) {
+        return datagrams(command -> Command.check(LIMIT, client.exec(command.toArray(String[]::new))), server, count,
+                bytes, reverse);
+    }
+
+    private static Datagrams datagrams(Function<List<String>, String> run, String server, int count, int bytes,
+            boolean reverse) {
+        List<String> command = new ArrayList<>(List.of("iperf3", "--json", "--client", server, "--udp",
+                // Slow enough for a receiver under emulation, but so many at a time.
+                "--bitrate", "20M/" + BURST, "--blockcount", Integer.toString(count),
+                "--length", Integer.toString(bytes), "--connect-timeout", "10000"));
+        if (reverse) {
+            command.add("--reverse");
+        }
+        Object report = JsonReader.parse(output(run, command));
+        if (!(JsonReader.at(report, "end", "streams") instanceof List<?> streams) || streams.size() != 1) {
+            throw new AssertionError("iperf3: " + JsonReader.at(report, "error"));
+        }
+        Object udp = JsonReader.at(streams.getFirst(), "udp");
+        return new Datagrams(JsonReader.number(udp, "packets").longValue(),
+                JsonReader.number(udp, "lost_packets").longValue(),
+                JsonReader.number(udp, "out_of_order").longValue());
+    }
+
+    private static String output(Function<List<String>, String> run, List<String> command) {
+        String output = run.apply(command);
+        for (int tries = 0; tries < 20 && betweenTests(output); tries++) {
+            LockSupport.parkNanos(500_000_000);
+            output = run.apply(command);
+        }
+        return output;
     }
 
     /**
