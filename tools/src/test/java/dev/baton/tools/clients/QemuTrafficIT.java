@@ -12,11 +12,19 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A stock Linux guest and the kernel behind a TAP: ping, TCP both ways, offloads seen to be used. */
+/**
+ * A stock Linux guest and the kernel behind a TAP: ping, TCP both ways, offloads seen to be used, and what the guest
+ * does not leave to be segmented seen to be joined.
+ */
 @Timeout(900)
 class QemuTrafficIT {
     private static final int MEGABYTES = 48;
+    private static final int FILE_MEGABYTES = 16;
+    private static final int DATAGRAMS = 3200;
+    private static final int DATAGRAM_BYTES = 1000;
     private static final long MAX_FRAME = 1514;
+    /** Ethernet, IPv4, TCP with its timestamps. */
+    private static final int TCP_HEADERS = 14 + 20 + 32;
     /** CSUM, GUEST_CSUM, GUEST_TSO4, HOST_TSO4, MRG_RXBUF, INDIRECT_DESC, EVENT_IDX, VERSION_1. */
     private static final List<Integer> FEATURES = List.of(0, 1, 7, 11, 15, 28, 29, 32);
     private static final int MQ = 22;
@@ -69,6 +77,11 @@ class QemuTrafficIT {
             for (int queue = 0; queue < queuePairs; queue++) {
                 queueCarriesFrames(guest, queue);
             }
+            if (queuePairs > 1) {
+                guest.check("ethtool -K eth0 tso off");
+                segmentsAreJoined(baton, guest, host);
+                datagramsAreJoined(baton, guest, host);
+            }
             guest.powerOff();
             assertThat(baton.alive()).isTrue();
             baton.terminate();
@@ -100,6 +113,61 @@ class QemuTrafficIT {
         }
     }
 
+    /** A guest whose kernel cuts what its programs send: the host's gets it joined, and whole. */
+    private static void segmentsAreJoined(BatonProcess baton, QemuGuest guest, Namespace host) {
+        guest.check("dd if=/dev/urandom of=/tmp/data bs=1M count=" + FILE_MEGABYTES
+                + " 2>/dev/null && httpd -p " + HttpFile.PORT + " -h /tmp");
+        final String file = guest.check("md5sum </tmp/data");
+        final Counts before = Counts.of(baton, guest, host);
+        assertThat(host.check("sh", "-c", "busybox wget -q -O - http://" + QemuGuest.ADDRESS + ":" + HttpFile.PORT
+                + "/data | md5sum").strip()).isEqualTo(file);
+        GuestChecks.tcp(host, FILE_MEGABYTES, 1, true);
+        Counts after = Counts.of(baton, guest, host);
+        Namespace.Counters kernel = after.kernel().minus(before.kernel());
+        long frames = after.baton().rxFrames("vm0") - before.baton().rxFrames("vm0");
+        long bytes = after.baton().rxBytes("vm0") - before.baton().rxBytes("vm0");
+        System.out.printf("TCP from the guest, which does not segment: %d bytes in %d frames, in %d for the kernel%n",
+                bytes, frames, kernel.rxFrames());
+        assertThat(bytes / frames).as("bytes a frame of the guest").isLessThanOrEqualTo(MAX_FRAME);
+        assertThat(kernel.rxBytes() / kernel.rxFrames()).as("bytes a frame at the interface").isGreaterThan(MAX_FRAME);
+        assertThat(bytes - kernel.rxBytes()).as("bytes that are not there any more: headers")
+                .isEqualTo(TCP_HEADERS * (frames - kernel.rxFrames()));
+        assertThat(joined(after) - joined(before)).isGreaterThan(frames - kernel.rxFrames());
+        assertThat(after.baton().drops("vm0") + after.baton().drops("tap0")).isZero();
+    }
+
+    /** The host's kernel may be too old to take any, and gets them one by one. */
+    private static void datagramsAreJoined(BatonProcess baton, QemuGuest guest, Namespace host) {
+        final Counts before = Counts.of(baton, guest, host);
+        final long overflows = overflows(host);
+        Iperf.Datagrams datagrams = Iperf.datagrams(host, QemuGuest.ADDRESS, DATAGRAMS, DATAGRAM_BYTES, true);
+        Counts after = Counts.of(baton, guest, host);
+        long joined = joined(after) - joined(before);
+        System.out.printf("UDP from the guest: %s; %d frames joined%n", datagrams, joined);
+        assertThat(datagrams.sent()).isGreaterThanOrEqualTo(DATAGRAMS);
+        assertThat(datagrams.lost()).as("lost elsewhere than at the program's socket")
+                .isLessThanOrEqualTo(overflows(host) - overflows);
+        assertThat(datagrams.reordered()).isZero();
+        assertThat(joined > 0).as("%d joined", joined).isEqualTo(kernelTakesSegmentedDatagrams());
+        assertThat(after.baton().drops("vm0") + after.baton().drops("tap0")).isZero();
+    }
+
+    private static long joined(Counts counts) {
+        return counts.baton().number("tap0", "coalesced");
+    }
+
+    private static long overflows(Namespace host) {
+        return Long.parseLong(host.check("awk", "$1 == \"Udp:\" { for (i = 2; i <= NF; i++) "
+                + "if (n[i] == \"RcvbufErrors\") print $i; else n[i] = $i }", "/proc/net/snmp").strip());
+    }
+
+    /** Since Linux 6.2. */
+    private static boolean kernelTakesSegmentedDatagrams() {
+        String[] version = System.getProperty("os.version").split("\\D", -1);
+        int major = Integer.parseInt(version[0]);
+        return major > 6 || (major == 6 && Integer.parseInt(version[1]) >= 2);
+    }
+
     @Test
     void guestWithoutOffloads() {
         try (Workplace place = new Workplace(); Namespace host = new Namespace();
@@ -112,8 +180,10 @@ class QemuTrafficIT {
             }
             GuestChecks.ping(guest, host);
             GuestChecks.serve(guest);
-            GuestChecks.tcp(host, 16, 1, false);
-            GuestChecks.tcp(host, 16, 1, true);
+            GuestChecks.tcp(host, FILE_MEGABYTES, 1, false);
+            GuestChecks.tcp(host, FILE_MEGABYTES, 1, true);
+            // It sums up itself, too, and what is right is joined.
+            assertThat(baton.stat().number("tap0", "coalesced")).isPositive();
             assertThat(baton.alive()).isTrue();
         }
     }
