@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * A datapath is gone without a word, and one that starts from nothing goes on with the same guests, which give it the
- * inflight regions that the dead one left with them. Frames go both ways all the while.
+ * inflight regions that the dead one left with them, if they kept one. Frames go both ways all the while.
  */
 @Timeout(300)
 class InflightRestartTest {
@@ -115,10 +115,21 @@ class InflightRestartTest {
     @ParameterizedTest
     @ValueSource(longs = {SPLIT, Features.IN_ORDER, Features.RING_PACKED, Features.RING_PACKED | Features.IN_ORDER})
     void aProcessIsKilledUnderTraffic(long format) throws Exception {
+        killUnderTraffic(TestGuest.Shape.of(TestGuest.FEATURES | format).withInflight());
+    }
+
+    /** Nobody keeps a region: what there is to know is in the rings. */
+    @ParameterizedTest
+    @ValueSource(longs = {SPLIT, Features.RING_PACKED})
+    void aProcessIsKilledAndNoRegionWasKept(long format) throws Exception {
+        killUnderTraffic(TestGuest.Shape.of(TestGuest.FEATURES | format));
+    }
+
+    private void killUnderTraffic(TestGuest.Shape shape) throws Exception {
         ChildOwner child = ChildOwner.giver("", a, b);
         try {
             child.awaitReady();
-            try (TestGuest one = tracked(a, format); TestGuest other = tracked(b, format)) {
+            try (TestGuest one = TestGuest.connect(a, shape); TestGuest other = TestGuest.connect(b, shape)) {
                 Traffic traffic = Traffic.between(one, other);
                 for (int kill = 0; kill < KILLS; kill++) {
                     traffic.play(500 + random.nextInt(2_000));

@@ -310,7 +310,8 @@ final class RingTable {
         InflightQueue region = inflight(index);
         int base = configs[index].base();
         try {
-            return region == null ? QueueState.at(base, layout) : region.place(base, layout);
+            return region == null
+                ? QueueState.start(base, layout, features) : region.place(base, layout, features);
         } catch (IllegalArgumentException e) {
             throw new ProtocolException(ErrorKind.RING_REFUSED, "ring " + index + ": " + e.getMessage(), e);
         }

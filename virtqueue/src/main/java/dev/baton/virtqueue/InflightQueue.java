@@ -103,12 +103,13 @@ public final class InflightQueue {
      * Where a virtqueue starts, and finishes what an earlier back end was showing when it died. Nobody else runs the
      * virtqueue.
      *
-     * @param base what the front end says; believed where the region knows nothing
+     * @param base what the front end says: where the virtqueue starts if the region knows nothing
      * @param layout of a virtqueue that lies in guest memory
+     * @param features acked by the driver
      * @throws IllegalArgumentException in one sentence: the region is of another size or version, or a chain of the
      *     virtqueue is in flight, which only the back end that took it could finish
      */
-    public QueueState place(int base, VirtqueueLayout layout) {
+    public QueueState place(int base, VirtqueueLayout layout, long features) {
         int size = layout.size();
         if (size > entries) {
             throw new IllegalArgumentException(
@@ -116,7 +117,7 @@ public final class InflightQueue {
         }
         int version = RawMemory.getShortAcquire(address + VERSION_OFFSET) & INDEX_MASK;
         if (version == 0) {
-            return QueueState.at(base, layout);
+            return QueueState.start(base, layout, features);
         }
         check(version, size);
         if (format == RingFormat.SPLIT) {

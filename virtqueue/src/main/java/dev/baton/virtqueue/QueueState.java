@@ -39,14 +39,31 @@ public record QueueState(int lastAvailIdx, int usedIdx, int signalledUsed, @Null
     }
 
     /**
-     * Where a virtqueue starts that a front end places at {@code base} (vhost-user, SET_VRING_BASE). Baton uses chains
-     * in order, so that one position says all. A split one stands in the used ring: what an earlier back end took and
-     * never used is taken again. Of a packed one it is told, in the low half of the base: front ends fill the upper one
-     * with the used position or with 0.
+     * Where a virtqueue goes on that stands at {@code base}. Baton uses chains in order, so that one position says all.
+     * A split one stands in the used ring: what an earlier back end took and never used is taken again. Of a packed one
+     * it is told, in the low half of the base: front ends fill the upper one with the used position or with 0.
      */
     public static QueueState at(int base, VirtqueueLayout layout) {
-        int position = layout.format() == RingFormat.PACKED ? base & POSITION_MASK
-            : SplitVirtqueue.usedIndexInRing(layout);
+        return standing(layout.format() == RingFormat.PACKED ? base & POSITION_MASK
+            : SplitVirtqueue.usedIndexInRing(layout));
+    }
+
+    /**
+     * Where a virtqueue starts that a front end places at {@code base} (vhost-user, SET_VRING_BASE), a position in its
+     * ring. A packed one's ring may show that the front end's knowledge is old, and where the virtqueue stands by now.
+     * Nobody else runs the virtqueue: what an earlier back end was showing when it died may be finished.
+     *
+     * @param layout of a virtqueue that lies in guest memory
+     * @param features acked by the driver
+     */
+    public static QueueState start(int base, VirtqueueLayout layout, long features) {
+        if (layout.format() == RingFormat.PACKED && (features & Features.IN_ORDER) == 0) {
+            return standing(new PackedStart(layout, features).position(base & POSITION_MASK));
+        }
+        return at(base, layout);
+    }
+
+    private static QueueState standing(int position) {
         return new QueueState(position, position, UNSIGNALLED);
     }
 

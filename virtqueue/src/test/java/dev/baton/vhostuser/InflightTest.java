@@ -11,6 +11,8 @@ import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.InflightQueue;
 import dev.baton.virtqueue.RingFormat;
+import dev.baton.virtqueue.VirtqueueDriver;
+import dev.baton.virtqueue.VirtqueueLayout;
 import java.util.Arrays;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
@@ -58,6 +60,13 @@ class InflightTest {
         link.tell(Request.SET_VRING_NUM, Body.u32(index, Link.RING_SIZE));
         link.tell(Request.SET_VRING_ADDR, Body.addresses(link.rings.get(index)));
         link.tell(Request.SET_VRING_KICK, Body.u64(index), link.rings.get(index).kick().fd());
+    }
+
+    /** A packed ring whose driver stands here and has made nothing available. */
+    private static void lay(Link link, int index, int position) {
+        VirtqueueLayout place = link.rings.get(index).layout();
+        VirtqueueDriver.of(new VirtqueueLayout(RingFormat.PACKED, Link.RING_SIZE, place.descriptorTable(),
+            place.availableRing(), place.usedRing()), Features.RING_PACKED, position);
     }
 
     @ParameterizedTest
@@ -145,6 +154,7 @@ class InflightTest {
             try (Fd file = region.file(); Mapping mapped = Mapping.shared(file, 0, region.sizeBytes())) {
                 long queue1 = mapped.address() + PACKED_BYTES;
                 give(link, region);
+                lay(link, 1, 0x8007);
                 start(link, 1, 0x8007);
                 assertThat(link.device.ring(1).state().usedIdx()).as("nothing is known yet").isEqualTo(0x8007);
                 assertThat(version(queue1)).isOne();

@@ -7,8 +7,20 @@ import dev.baton.ffi.EventFd;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.MemFd;
 import dev.baton.ffi.RawMemory;
+import dev.baton.virtqueue.ChainBurst;
+import dev.baton.virtqueue.Features;
+import dev.baton.virtqueue.GuestMemory;
+import dev.baton.virtqueue.MemoryRegion;
+import dev.baton.virtqueue.QueueState;
+import dev.baton.virtqueue.RingFormat;
+import dev.baton.virtqueue.Virtqueue;
+import dev.baton.virtqueue.VirtqueueDriver;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class RingLifeTest {
     @Test
@@ -132,6 +144,48 @@ class RingLifeTest {
             link.tell(Request.SET_VRING_KICK, Body.u64(0), link.rings.get(0).kick().fd());
             assertThat(link.device.ring(0).state().lastAvailIdx()).isEqualTo(65530);
             assertThat(link.device.ring(0).state().usedIdx()).isEqualTo(65530);
+        }
+    }
+
+    /**
+     * A packed ring in which chains of so many descriptors came and went, and another is there. A front end that was
+     * not told says where the ring began; one that was, where it is.
+     */
+    @ParameterizedTest
+    @CsvSource({"1,false", "1,true", "3,true"})
+    void packedRingThatAnEarlierBackEndLeftGoesOnInItsPlace(int segments, boolean told) throws ProtocolException {
+        RecordingDevice recording = new RecordingDevice();
+        recording.features |= Features.RING_PACKED;
+        try (Link link = new Link(recording);
+                FrontEndRing ring = FrontEndRing.create(RingFormat.PACKED, 0, Link.RING_SIZE, link.memory);
+                ChainBurst burst = new ChainBurst(1, 64)) {
+            link.negotiate();
+            link.shareMemory();
+            VirtqueueDriver driver = VirtqueueDriver.of(ring.layout(), recording.features);
+            MemoryRegion region = new MemoryRegion(link.memory.guestAddress(), link.memory.sizeBytes(),
+                link.memory.userAddress(), link.memory.hostAddress());
+            Virtqueue earlier = Virtqueue.of(ring.layout(), GuestMemory.of(List.of(region)), recording.features,
+                QueueState.fresh(RingFormat.PACKED));
+            long[] addresses = new long[segments];
+            int[] lengths = new int[segments];
+            Arrays.fill(addresses, link.memory.guestOf(link.memory.allocate(64, 64)));
+            Arrays.fill(lengths, 20);
+            for (int i = 0; i < Link.RING_SIZE + 5; i++) {
+                driver.addReadable(addresses, lengths, segments);
+                driver.publish();
+                assertThat(earlier.fetchReadable(burst, 1)).isOne();
+                earlier.use(burst, 0, 1);
+                earlier.publish();
+                assertThat(driver.pollUsed()).isNotNegative();
+            }
+            driver.addReadable(addresses, lengths, segments);
+            driver.publish();
+            int place = earlier.state().usedIdx();
+            link.tell(Request.SET_VRING_NUM, Body.u32(0, Link.RING_SIZE));
+            link.tell(Request.SET_VRING_BASE, Body.u32(0, told ? earlier.state().base(RingFormat.PACKED) : 0x80008000));
+            link.tell(Request.SET_VRING_ADDR, Body.addresses(ring));
+            link.tell(Request.SET_VRING_KICK, Body.u64(0), ring.kick().fd());
+            assertThat(link.device.ring(0).state()).isEqualTo(new QueueState(place, place, QueueState.UNSIGNALLED));
         }
     }
 

@@ -42,7 +42,7 @@ class InflightRecoveryTest {
     /** A back end that begins where the region says. */
     private Virtqueue backEnd(VirtqueueLayout layout, long features, int base) {
         InflightQueue region = new InflightQueue(memory.address(), layout.format(), ENTRIES);
-        QueueState at = region.place(base, layout);
+        QueueState at = region.place(base, layout, features);
         region.begin(at, SIZE);
         Virtqueue queue = Virtqueue.of(layout, guest.memory(), features, at);
         queue.inflight(region);
@@ -89,7 +89,7 @@ class InflightRecoveryTest {
         next.publish();
         drain(driver, inFlight, after);
         assertThat(inFlight).as(after).isEmpty();
-        assertThat(new InflightQueue(memory.address(), RingFormat.PACKED, ENTRIES).place(0, layout).usedIdx())
+        assertThat(new InflightQueue(memory.address(), RingFormat.PACKED, ENTRIES).place(0, layout, features).usedIdx())
             .as(after).isEqualTo(next.state().usedIdx());
     }
 
