@@ -19,6 +19,7 @@ import java.util.regex.Pattern;
 record BusyGuest(int queuePairs, Namespace host, Handovers batons, QemuGuest guest, GuestLoad load,
         PingStream stream) {
     private static final Duration LIMIT = Duration.ofSeconds(30);
+    private static final int RING_PACKED = 34;
     private static final int INTERVAL_MS = 5;
     /** For two emulated processors, two pollers and the start of a Java program on few processors. */
     private static final String BITRATE = "20M";
@@ -30,18 +31,23 @@ record BusyGuest(int queuePairs, Namespace host, Handovers batons, QemuGuest gue
         QemuBinary.newest();
     }
 
-    /** Runs a test on one, which must then have seen no change of its link and must end in good order. */
-    static void with(int queuePairs, Consumer<BusyGuest> test) {
+    /**
+     * Runs a test on one, which must then have seen no change of its link and must end in good order.
+     *
+     * @param device more options of its network device, such as {@code packed=on}
+     */
+    static void with(int queuePairs, String device, Consumer<BusyGuest> test) {
         try (Workplace place = new Workplace(); Namespace host = new Namespace();
                 Handovers batons = new Handovers(BatonProcess.start(place,
                         "--port", "vhost-user:vm0,path=" + place.path("vm0") + ",queues=" + queuePairs,
                         "--port", "tap:tap0,queues=" + queuePairs + ",netns=" + host.name(), "--wire", "vm0=tap0"));
                 QemuGuest guest = QemuGuest.start(new QemuGuest.Config(QemuBinary.newest(), place.path("vm0"),
-                        QemuGuest.Socket.CLIENT, queuePairs, ""));
+                        QemuGuest.Socket.CLIENT, queuePairs, device));
                 Child server = Child.start("iperf3-server", host.exec("iperf3", "--server", "--forceflush"))) {
             host.configure("tap0", GuestChecks.HOST + "/24");
             server.await(Pattern.compile("listening"), 0, LIMIT);
             guest.awaitReady();
+            assertThat(guest.acked(RING_PACKED)).as("feature RING_PACKED").isEqualTo(device.contains("packed=on"));
             host.awaitPing(QemuGuest.ADDRESS, GuestChecks.LIMIT);
             final long carrierChanges = guest.carrierChanges();
             GuestLoad load = GuestLoad.start(guest, GuestChecks.HOST, queuePairs, BITRATE);

@@ -9,6 +9,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
@@ -48,11 +49,11 @@ class StandbyIT {
         }
     }
 
-    @ParameterizedTest(name = "{0} queue pair(s)")
-    @ValueSource(ints = {1, 2})
-    void guestAndTap(int queuePairs) {
+    @ParameterizedTest(name = "{0} queue pair(s) {1}")
+    @CsvSource({"1,''", "2,''", "2,packed=on"})
+    void guestAndTap(int queuePairs, String device) {
         BusyGuest.require();
-        BusyGuest.with(queuePairs, busy -> {
+        BusyGuest.with(queuePairs, device, busy -> {
             kill(busy.batons(), busy::awaitProgress);
             busy.stop();
             Counts killed = busy.counts();

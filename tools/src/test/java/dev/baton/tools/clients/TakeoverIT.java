@@ -6,7 +6,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Takeovers in a row under stock Linux guests that ping and transfer all the time. Nobody loses or repeats a frame, no
@@ -22,10 +22,10 @@ class TakeoverIT {
         BusyGuest.require();
     }
 
-    @ParameterizedTest(name = "{0} queue pair(s)")
-    @ValueSource(ints = {1, 2})
-    void betweenGuestAndTap(int queuePairs) {
-        BusyGuest.with(queuePairs, busy -> {
+    @ParameterizedTest(name = "{0} queue pair(s) {1}")
+    @CsvSource({"1,''", "2,''", "2,packed=on"})
+    void betweenGuestAndTap(int queuePairs, String device) {
+        BusyGuest.with(queuePairs, device, busy -> {
             for (int i = 0; i < Handovers.COUNT; i++) {
                 busy.batons().takeOver();
                 busy.awaitProgress();
