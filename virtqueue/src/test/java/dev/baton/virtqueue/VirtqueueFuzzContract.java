@@ -61,8 +61,11 @@ abstract class VirtqueueFuzzContract {
         ring = RawRing.of(layout);
     }
 
-    private Virtqueue freshQueue() {
-        return Virtqueue.of(layout, memory, features, QueueState.fresh(layout.format()));
+    /** At the beginning, or where a front end says, which knows as little as the driver. */
+    private Virtqueue startedQueue(Random random) {
+        int base = random.nextInt(layout.size()) | (random.nextBoolean() ? PackedPosition.WRAP : 0);
+        return Virtqueue.of(layout, memory, features, random.nextInt(4) > 0 ? QueueState.fresh(layout.format())
+            : QueueState.start(base, layout, features));
     }
 
     private static Mapping guarded() {
@@ -86,7 +89,7 @@ abstract class VirtqueueFuzzContract {
         for (int round = 0; round < 20_000; round++) {
             scribble(random, 40);
             ring.present(random);
-            drive(freshQueue(), random);
+            drive(startedQueue(random), random);
         }
         assertThat(chains).as("chains that were sound").isGreaterThan(ENOUGH_SOUND);
         assertThat(seen).containsAll(expected).contains(VirtqueueFault.CHAIN_TOO_LONG,
@@ -110,7 +113,7 @@ abstract class VirtqueueFuzzContract {
             // Where the two share a CPU, all rounds may see one and the same ring: until enough were sound.
             for (int round = 0; round < ROUNDS || chains <= ENOUGH_SOUND; round++) {
                 ring.present(random);
-                drive(freshQueue(), random);
+                drive(startedQueue(random), random);
             }
         } finally {
             done.set(true);
