@@ -36,6 +36,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class VhostUserPort extends VirtqueuePort {
     private static final Logger LOG = System.getLogger(VhostUserPort.class.getPackageName());
+    private static final String CUT_SHORT = "the front-end cut its shared memory short";
 
     private final VhostUserPortConfig config;
     private final Conductor conductor;
@@ -161,7 +162,7 @@ public final class VhostUserPort extends VirtqueuePort {
     void answering() throws ProtocolException {
         conductor.standbys().tell();
         if (connection == null) {
-            throw new ProtocolException(ErrorKind.MEMORY_TRUNCATED, "the front-end cut its shared memory short");
+            throw new ProtocolException(ErrorKind.MEMORY_TRUNCATED, CUT_SHORT);
         }
     }
 
@@ -287,8 +288,12 @@ public final class VhostUserPort extends VirtqueuePort {
             faults.count(e.kind());
             problem(e.getMessage());
             open = false;
-        } catch (RuntimeException | InternalError e) {
-            // A system call that failed, or memory that the front-end has cut short: its own connection pays.
+        } catch (InternalError e) {
+            // What an access to memory becomes that the front-end has cut short: rings are looked at when they start.
+            fault(ErrorKind.MEMORY_TRUNCATED, CUT_SHORT);
+            open = false;
+        } catch (RuntimeException e) {
+            // A system call that failed: the connection that it was for pays.
             problem(String.valueOf(e.getMessage()));
             open = false;
         }
@@ -305,7 +310,7 @@ public final class VhostUserPort extends VirtqueuePort {
     void checkMemory() {
         BackendConnection checked = connection;
         if (checked != null && !checked.memoryIntact()) {
-            drop(ErrorKind.MEMORY_TRUNCATED, "the front-end cut its shared memory short");
+            drop(ErrorKind.MEMORY_TRUNCATED, CUT_SHORT);
         }
     }
 
@@ -316,9 +321,13 @@ public final class VhostUserPort extends VirtqueuePort {
         }
     }
 
-    private void drop(ErrorKind kind, String what) {
+    private void fault(ErrorKind kind, String what) {
         faults.count(kind);
         problem(kind.reason() + ": " + what);
+    }
+
+    private void drop(ErrorKind kind, String what) {
+        fault(kind, what);
         disconnect();
         if (!frozen) {
             socket.resume();

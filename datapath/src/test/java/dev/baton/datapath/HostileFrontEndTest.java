@@ -1,6 +1,7 @@
 package dev.baton.datapath;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.baton.ffi.EventFd;
 import dev.baton.ffi.FileIo;
@@ -108,6 +109,21 @@ class HostileFrontEndTest {
             awaitFault("memory-truncated");
         }
         drainPeer();
+        theNextGuestIsServed();
+    }
+
+    /** Where a ring stands is read from the ring when it starts. */
+    @ParameterizedTest
+    @ValueSource(longs = {TestGuest.FEATURES, TestGuest.PACKED})
+    void itCutsItsMemoryShortBeforeARingStarts(long features) throws ProtocolException {
+        try (TestGuest guest = TestGuest.connect(hostile.socketPath(), 1, features)) {
+            guest.frontEnd.stopRing(0);
+            int base = guest.frontEnd.stopRing(1);
+            FileIo.truncate(guest.memory.file(), 0);
+            assertThatThrownBy(() -> guest.frontEnd.startRing(guest.rings.get(1), base))
+                .isInstanceOf(ProtocolException.class);
+            awaitFault("memory-truncated");
+        }
         theNextGuestIsServed();
     }
 
