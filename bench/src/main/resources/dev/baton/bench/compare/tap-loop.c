@@ -27,18 +27,20 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HEADER = 12, ROUND = 64, BUFFER = 2304 };
-
-enum { BURST = 32, LINE = 64 };
+enum { HEADER = 12, BURST = 32, ROUND = 64, BUFFER = 2304, LINE = 64 };
 
 static char *buffers;
 static int count, turn;
 
-/* Frames that the other thread has put into buffers since the start, and those that were written. */
-static _Alignas(LINE) atomic_llong filled;
-static _Alignas(LINE) atomic_llong emptied;
-static _Alignas(LINE) int length = HEADER;
+/* The header, which is empty, and the frame. */
 static char frame[BUFFER];
+static int length = HEADER;
+
+/* Frames that the other thread has put into buffers since the start, and those that were written; each on a line. */
+static struct {
+    _Alignas(LINE) atomic_llong filled;
+    _Alignas(LINE) atomic_llong emptied;
+} shared;
 
 static char *next_buffer(void)
 {
@@ -92,30 +94,37 @@ static int write_round(int tap, int frames)
 /* Writes what the other thread has put into buffers. */
 static int pass_round(int tap)
 {
-    long long done = atomic_load_explicit(&emptied, memory_order_relaxed);
-    long long ready = atomic_load_explicit(&filled, memory_order_acquire) - done;
+    long long done = atomic_load_explicit(&shared.emptied, memory_order_relaxed);
+    long long ready = atomic_load_explicit(&shared.filled, memory_order_acquire) - done;
     int frames = write_round(tap, ready < ROUND ? ready : ROUND);
 
-    atomic_store_explicit(&emptied, done + frames, memory_order_release);
+    atomic_store_explicit(&shared.emptied, done + frames, memory_order_release);
     return frames;
 }
 
-/* As a client of a back end does: header and frame into one free buffer after the other, in bursts. */
+/*
+ * As a client of a back end does: header and frame into one free buffer after the other, in bursts. It has copies of
+ * its own of all that does not change, so that the two threads share the buffers and two lines and nothing else.
+ */
 static void *fill(void *cpu)
 {
     cpu_set_t cpus;
+    char mine[BUFFER];
+    char *const first = buffers;
+    const int slots = count, bytes = length;
     long long done = 0;
 
     CPU_ZERO(&cpus);
     CPU_SET(atoi(cpu), &cpus);
     if (pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus))
         fail("cannot run on that CPU");
+    memcpy(mine, frame, bytes);
     for (;;) {
-        while (done + BURST - atomic_load_explicit(&emptied, memory_order_acquire) > count)
+        while (done + BURST - atomic_load_explicit(&shared.emptied, memory_order_acquire) > slots)
             __builtin_ia32_pause();
         for (int i = 0; i < BURST; i++, done++)
-            memcpy(buffers + (size_t)(done % count) * BUFFER, frame, length);
-        atomic_store_explicit(&filled, done, memory_order_release);
+            memcpy(first + (size_t)(done % slots) * BUFFER, mine, bytes);
+        atomic_store_explicit(&shared.filled, done, memory_order_release);
     }
     return NULL;
 }
