@@ -346,6 +346,15 @@ final class DatapathAgent implements Agent {
      * out (a receiver without buffers) can change what has to be waited for.
      */
     void sleep() {
+        try {
+            sleepWithoutWork();
+        } catch (InternalError e) {
+            // The JVM may throw it some way behind the access, after the lane that would have caught it.
+            quiet.wakeAll();
+        }
+    }
+
+    private void sleepWithoutWork() {
         quiet.lookAtTaps();
         boolean work = closing || armWakeups();
         if (!work && doWork() == 0 && !armWakeups()) {
