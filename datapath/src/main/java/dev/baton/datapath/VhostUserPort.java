@@ -153,8 +153,7 @@ public final class VhostUserPort extends VirtqueuePort {
         if (why != null) {
             forsaken = null;
             device.tellForsaken();
-            faults.count(why.kind());
-            problem(why.getMessage());
+            fault(why);
         }
     }
 
@@ -285,12 +284,11 @@ public final class VhostUserPort extends VirtqueuePort {
         try {
             open = readable.onReadable();
         } catch (ProtocolException e) {
-            faults.count(e.kind());
-            problem(e.getMessage());
+            fault(e);
             open = false;
         } catch (InternalError e) {
             // What an access to memory becomes that the front-end has cut short: rings are looked at when they start.
-            fault(ErrorKind.MEMORY_TRUNCATED, CUT_SHORT);
+            fault(new ProtocolException(ErrorKind.MEMORY_TRUNCATED, CUT_SHORT, e));
             open = false;
         } catch (RuntimeException e) {
             // A system call that failed: the connection that it was for pays.
@@ -321,13 +319,13 @@ public final class VhostUserPort extends VirtqueuePort {
         }
     }
 
-    private void fault(ErrorKind kind, String what) {
-        faults.count(kind);
-        problem(kind.reason() + ": " + what);
+    private void fault(ProtocolException why) {
+        faults.count(why.kind());
+        problem(why.getMessage());
     }
 
     private void drop(ErrorKind kind, String what) {
-        fault(kind, what);
+        fault(new ProtocolException(kind, what));
         disconnect();
         if (!frozen) {
             socket.resume();
@@ -347,8 +345,7 @@ public final class VhostUserPort extends VirtqueuePort {
 
     /** A request was refused and the connection goes on. */
     void refused(ProtocolException why) {
-        faults.count(why.kind());
-        problem(why.getMessage());
+        fault(why);
     }
 
     @Override
