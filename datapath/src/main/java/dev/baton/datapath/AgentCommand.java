@@ -1,5 +1,6 @@
 package dev.baton.datapath;
 
+import dev.baton.ffi.RawMemory;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +21,7 @@ final class AgentCommand {
     void run() {
         try {
             action.run();
+            RawMemory.checkFault();
         } catch (RuntimeException | InternalError e) {
             // InternalError is what an access to memory becomes that its front-end has cut short.
             failure = e;

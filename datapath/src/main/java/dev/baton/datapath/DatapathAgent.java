@@ -1,6 +1,7 @@
 package dev.baton.datapath;
 
 import dev.baton.ffi.EventFd;
+import dev.baton.ffi.RawMemory;
 import dev.baton.ffi.Sched;
 import dev.baton.ffi.SyscallException;
 import dev.baton.virtqueue.ChainBurst;
@@ -214,7 +215,7 @@ final class DatapathAgent implements Agent {
     /** Goes on with a suspended transfer, if its lane is still here. */
     void unsuspend(Lane lane, Transfer transfer) {
         if (Arrays.asList(lanes).contains(lane)) {
-            lane.unsuspend(transfer);
+            lane.unsuspend(transfer, memoryFaults);
         }
     }
 
@@ -274,12 +275,23 @@ final class DatapathAgent implements Agent {
         if (quiet.awaitsTaps()) {
             quiet.lookAtTaps();
         }
+        boolean looked = false;
         try {
             // A lane can go: the others move up, and the next one has its turn in the next cycle.
             for (int i = 0; i < lanes.length; i++) {
-                if (!quiet.isQuiet(i)) {
-                    frames += work(lanes[i], i);
+                if (quiet.isQuiet(i)) {
+                    looked = true;
+                    continue;
                 }
+                if (looked) {
+                    looked = false;
+                    // No lane shall be blamed for the memory of those that were looked at before it.
+                    RawMemory.checkFault();
+                }
+                frames += work(lanes[i], i);
+            }
+            if (looked) {
+                RawMemory.checkFault();
             }
         } catch (InternalError e) {
             // Whose memory it is that was cut short, its transfer finds out.
@@ -346,15 +358,6 @@ final class DatapathAgent implements Agent {
      * out (a receiver without buffers) can change what has to be waited for.
      */
     void sleep() {
-        try {
-            sleepWithoutWork();
-        } catch (InternalError e) {
-            // The JVM may throw it some way behind the access, after the lane that would have caught it.
-            quiet.wakeAll();
-        }
-    }
-
-    private void sleepWithoutWork() {
         quiet.lookAtTaps();
         boolean work = closing || armWakeups();
         if (!work && doWork() == 0 && !armWakeups()) {

@@ -1,9 +1,11 @@
 package dev.baton.datapath;
 
+import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.Virtqueue;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * The queue pairs of a wire that share virtqueues or TAP queues, and so have one owner: the unit in which a datapath
@@ -124,9 +126,9 @@ final class Lane {
         for (Transfer transfer : active) {
             try {
                 frames += transfer.doBurst(scratch);
+                RawMemory.checkFault();
             } catch (InternalError e) {
-                suspend(transfer);
-                faults.suspended(this, transfer);
+                suspend(transfer, faults);
             }
         }
         if (firstFrameDue && frames > 0) {
@@ -136,23 +138,42 @@ final class Lane {
         return frames;
     }
 
-    private void suspend(Transfer transfer) {
+    private void suspend(Transfer transfer, FaultListener faults) {
         List<Transfer> rest = new ArrayList<>(List.of(active));
         rest.remove(transfer);
         active = rest.toArray(Transfer[]::new);
+        faults.suspended(this, transfer);
     }
 
     /** Goes on with a suspended transfer; what its sound virtqueues had used already is published now. */
-    void unsuspend(Transfer transfer) {
-        for (VirtqueueEnd end : transfer.virtqueueEnds()) {
-            Virtqueue queue = end.queue();
-            if (queue != null) {
-                end.publish(queue);
-            }
-        }
+    void unsuspend(Transfer transfer, FaultListener faults) {
         List<Transfer> all = new ArrayList<>(List.of(active));
         all.add(transfer);
         active = all.toArray(Transfer[]::new);
+        for (VirtqueueEnd end : transfer.virtqueueEnds()) {
+            withEnd(end, faults, Lane::publish);
+        }
+    }
+
+    private static void publish(VirtqueueEnd end) {
+        Virtqueue queue = end.queue();
+        if (queue != null) {
+            end.publish(queue);
+        }
+    }
+
+    /** Does something to an end; when its memory is gone, the transfers that use it are suspended. */
+    private void withEnd(VirtqueueEnd end, FaultListener faults, Consumer<VirtqueueEnd> action) {
+        try {
+            action.accept(end);
+            RawMemory.checkFault();
+        } catch (InternalError e) {
+            for (Transfer transfer : active) {
+                if (transfer.virtqueueEnds().contains(end)) {
+                    suspend(transfer, faults);
+                }
+            }
+        }
     }
 
     /** Asks every source for a wake-up; true when there is work already. */
@@ -161,9 +182,9 @@ final class Lane {
         for (Transfer transfer : active) {
             try {
                 work |= transfer.armWakeups();
+                RawMemory.checkFault();
             } catch (InternalError e) {
-                suspend(transfer);
-                faults.suspended(this, transfer);
+                suspend(transfer, faults);
             }
         }
         return work;
@@ -173,9 +194,9 @@ final class Lane {
         for (Transfer transfer : active) {
             try {
                 transfer.disarmWakeups();
+                RawMemory.checkFault();
             } catch (InternalError e) {
-                suspend(transfer);
-                faults.suspended(this, transfer);
+                suspend(transfer, faults);
             }
         }
     }
@@ -292,7 +313,7 @@ final class Lane {
             transfer.resume();
         }
         for (VirtqueueEnd end : ends) {
-            end.resume();
+            withEnd(end, faults, VirtqueueEnd::resume);
         }
         firstFrameDue = true;
         record.resumed(System.nanoTime());
@@ -305,7 +326,9 @@ final class Lane {
 
     /** Takes the lane of an owner that is known to be dead; its virtqueues recover from the guests' rings. */
     int seize(long lastAliveNs, ChainBurst scratch, FaultListener faults) {
-        ends.forEach(VirtqueueEnd::recover);
+        for (VirtqueueEnd end : ends) {
+            withEnd(end, faults, VirtqueueEnd::recover);
+        }
         epoch = record.epoch();
         record.release(epoch, lastAliveNs);
         return resume(scratch, faults);

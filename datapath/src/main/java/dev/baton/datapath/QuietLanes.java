@@ -77,6 +77,7 @@ final class QuietLanes {
             restful[number] = 0;
         } else if (++restful[number] >= PATIENCE) {
             restful[number] = putDown(number, lane) ? PATIENCE : 0;
+            RawMemory.checkFault();
         }
     }
 

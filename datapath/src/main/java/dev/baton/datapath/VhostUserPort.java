@@ -2,6 +2,7 @@ package dev.baton.datapath;
 
 import dev.baton.ffi.Epoll;
 import dev.baton.ffi.Fd;
+import dev.baton.ffi.RawMemory;
 import dev.baton.ffi.UnixSocket;
 import dev.baton.handover.FrontEndState;
 import dev.baton.vhostuser.BackendConnection;
@@ -283,6 +284,7 @@ public final class VhostUserPort extends VirtqueuePort {
         unsettle();
         try {
             open = readable.onReadable();
+            RawMemory.checkFault();
         } catch (ProtocolException e) {
             fault(e);
             open = false;

@@ -87,6 +87,35 @@ class RawMemoryTest {
         }
     }
 
+    /** Compiled, access and catch are part of one method, and nothing in it but the check makes the JVM look. */
+    @Test
+    void errorOfAnAccessComesAtTheCheckAtTheLatest() {
+        try (Fd fd = MemFd.create("cut", 4096); Mapping cut = Mapping.shared(fd, 0, 4096)) {
+            FileIo.truncate(fd, 0);
+            for (int round = 0; round < 5; round++) {
+                assertThat(faults(base, cut.address(), 3_000_000)).isEqualTo(1);
+            }
+        }
+    }
+
+    private static int faults(long sound, long cut, int accesses) {
+        int faults = 0;
+        for (int i = 0; i < accesses; i++) {
+            faults += faultsAt(sound);
+        }
+        return faults + faultsAt(cut);
+    }
+
+    private static int faultsAt(long address) {
+        try {
+            RawMemory.putLong(address, RawMemory.getLong(address) + 1);
+            RawMemory.checkFault();
+            return 0;
+        } catch (InternalError e) {
+            return 1;
+        }
+    }
+
     @Test
     void iovecArrayIsWhatTheKernelReads() {
         IovecArray list = new IovecArray(2);

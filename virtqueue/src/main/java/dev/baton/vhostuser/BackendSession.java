@@ -2,6 +2,7 @@ package dev.baton.vhostuser;
 
 import dev.baton.ffi.EventFd;
 import dev.baton.ffi.Fd;
+import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.DirtyLog;
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.RingFormat;
@@ -182,6 +183,7 @@ final class BackendSession {
                 device.featuresAcked(ackedFeatures & ~ProtocolFeatures.F_PROTOCOL_FEATURES);
             }
             rings.restore(state.rings(), layouts, table.memory(), ackedFeatures);
+            RawMemory.checkFault();
         } catch (RuntimeException e) {
             throw new ProtocolException(ErrorKind.DEVICE_FAILED, "restore: " + e, e);
         } catch (InternalError e) {
