@@ -3,6 +3,7 @@ package dev.baton.datapath;
 import dev.baton.ffi.RawMemory;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** Something the conductor wants done on an agent's thread between two bursts. */
@@ -30,8 +31,8 @@ final class AgentCommand {
         }
     }
 
-    /** Waits for the agent; rethrows what the action threw. */
-    void await(String agent) {
+    /** Waits for the agent; rethrows what the action threw. An agent that is stuck can be asked where. */
+    void await(String agent, Supplier<String> whereabouts) {
         boolean answered;
         try {
             answered = done.await(TIMEOUT_S, TimeUnit.SECONDS);
@@ -40,7 +41,7 @@ final class AgentCommand {
             throw new DatapathException("interrupted while waiting for " + agent, e);
         }
         if (!answered) {
-            throw new DatapathException(agent + " did not answer within " + TIMEOUT_S + " s");
+            throw new DatapathException(agent + " did not answer within " + TIMEOUT_S + " s: " + whereabouts.get());
         }
         if (failure instanceof RuntimeException exception) {
             throw exception;

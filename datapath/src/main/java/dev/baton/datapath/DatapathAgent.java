@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 import org.agrona.concurrent.Agent;
 import org.jctools.queues.varhandle.SpscVarHandleArrayQueue;
 import org.jspecify.annotations.Nullable;
@@ -33,6 +34,7 @@ final class DatapathAgent implements Agent {
     private static final int COMMANDS = 64;
     /** So often a claimant looks before it turns to the lanes that it owns already: for some microseconds. */
     private static final int LOOKS = 200;
+    private static final int FRAMES_TOLD = 3;
 
     private final String name;
     private final int cpu;
@@ -50,6 +52,7 @@ final class DatapathAgent implements Agent {
     private Lane[] lanes = {};
     private Claim[] claims = {};
     private int nextClaim;
+    private volatile @Nullable Thread thread;
     private volatile boolean closing;
     private volatile int laneCount;
     private long lastCycleNs;
@@ -78,7 +81,18 @@ final class DatapathAgent implements Agent {
 
     /** Runs the action on the agent's thread between two bursts and waits until it is done. */
     void execute(Runnable action) {
-        post(action).await(name);
+        post(action).await(name, this::whereabouts);
+    }
+
+    /** What the thread is doing, for who has to find out why it is stuck. */
+    private String whereabouts() {
+        Thread running = thread;
+        if (running == null) {
+            return "not started";
+        }
+        StackTraceElement[] frames = running.getStackTrace();
+        return running.getState() + Arrays.stream(frames).limit(FRAMES_TOLD).map(frame -> " at " + frame)
+            .collect(Collectors.joining());
     }
 
     /** Leaves the action for the agent's thread. */
@@ -234,6 +248,7 @@ final class DatapathAgent implements Agent {
 
     @Override
     public void onStart() {
+        thread = Thread.currentThread();
         try {
             Sched.threadName(name);
             if (pinned) {

@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class Fence implements AutoCloseable {
     static final long DEATH_TIMEOUT_MS = 2_000;
+    /** One that is killed needs the CPU to end; it will, and who gives up before that leaves lanes without an owner. */
+    private static final long KILLED_TIMEOUT_MS = 60_000;
 
     private final int pid;
     private final @Nullable PidFd process;
@@ -101,12 +103,14 @@ final class Fence implements AutoCloseable {
         if (pid == ProcessHandle.current().pid()) {
             throw new HandoverException("channel", HandoverError.TIMEOUT, "the other owner is in this very process");
         }
+        long timeoutMs = KILLED_TIMEOUT_MS;
         try {
             process.kill(PidFd.SIGKILL);
         } catch (SyscallException e) {
             // It ended by itself, or it will not be ended by us: the wait tells.
+            timeoutMs = DEATH_TIMEOUT_MS;
         }
-        if (!hasEnded(DEATH_TIMEOUT_MS)) {
+        if (!hasEnded(timeoutMs)) {
             throw new HandoverException("channel", HandoverError.TIMEOUT,
                 "the other owner does not answer and cannot be ended");
         }

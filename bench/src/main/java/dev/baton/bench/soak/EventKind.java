@@ -38,6 +38,8 @@ enum EventKind {
     MEMORY(Who.GUEST, 4, "the memory table changes under running rings"),
     /** A ring is broken on purpose. */
     HOSTILE(Who.GUEST, 2, "a guest breaks the rules of its rings; only its own port may suffer"),
+    /** Memory is cut short in the middle of bursts. */
+    CUT(Who.CUTTER, 1, "a guest cuts its memory short; its connection ends, and another comes"),
     /** The TAP interface goes down and up. */
     LINK(Who.HOST, 1, "the TAP interface goes down, and up again"),
     /** Clients of the control socket send rubbish. */
@@ -50,7 +52,7 @@ enum EventKind {
     private final String what;
 
     /** Who makes it happen; each decides on its own, by the seed. */
-    enum Who { OWNER, GUEST, HOST, CLIENT, EMBEDDER }
+    enum Who { OWNER, GUEST, CUTTER, HOST, CLIENT, EMBEDDER }
 
     EventKind(Who who, int weight, String what) {
         this.who = who;

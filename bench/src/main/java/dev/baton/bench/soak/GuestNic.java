@@ -1,5 +1,6 @@
 package dev.baton.bench.soak;
 
+import dev.baton.ffi.FileIo;
 import dev.baton.ffi.RawMemory;
 import dev.baton.vhostuser.FrontEnd;
 import dev.baton.vhostuser.FrontEndRing;
@@ -28,6 +29,8 @@ final class GuestNic implements AutoCloseable {
     private static final int EXTRA_BYTES = 1 << 20;
     /** Where the index is in an available ring (virtio 1.2, 2.7.6). */
     private static final int AVAILABLE_INDEX = 2;
+    /** Rings lie behind all slots for frames, and so behind this. */
+    static final int MOST_LEFT = QueueMemory.LARGE_SLOT_BYTES;
     /** Rings that one queue can have, one after the other. */
     private static final int RINGS = 40;
 
@@ -217,6 +220,21 @@ final class GuestNic implements AutoCloseable {
                 frontEnd.channel().send(rubbish);
             }
             default -> throw new AssertionError(breach);
+        }
+    }
+
+    /** Cuts its memory short, rings included. It must not touch them any more. */
+    void cutMemory(long bytesLeft) {
+        FileIo.truncate(memory.file(), bytesLeft);
+    }
+
+    /** Whether the back end still answers. */
+    boolean isServed() {
+        try {
+            frontEnd.offeredFeatures();
+            return true;
+        } catch (ProtocolException e) {
+            return false;
         }
     }
 

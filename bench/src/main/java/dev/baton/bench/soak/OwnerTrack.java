@@ -4,6 +4,7 @@ import dev.baton.bench.BenchFailure;
 import dev.baton.handover.Edge;
 import dev.baton.tools.control.ControlClient;
 import dev.baton.tools.control.ControlReply;
+import dev.baton.tools.json.JsonReader;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -19,7 +20,10 @@ final class OwnerTrack extends Track {
     private static final int SETTLE_MS = 50;
     /** How long either side of a takeover that is to fail waits for the other. */
     private static final int IMPATIENCE_SECONDS = 1;
+    private static final int CURRENT_TRIES = 400;
     private static final int AGENTS = 2;
+    private static final int WITNESSES = 4;
+    private static final int LAST_LINES = 5;
     private static final Pattern TROUBLE = Pattern.compile("failed in a duty cycle|Exception|Error\\b|^\\s+at ");
 
     private final Path control;
@@ -87,9 +91,7 @@ final class OwnerTrack extends Track {
     private void takeOver(String plan) {
         event(EventKind.TAKEOVER, plan.isEmpty() ? "" : "of one that will do wrong: " + plan);
         Daemon next = takeover(plan, 60);
-        if (!next.awaitReady() && ownerMayRefuse) {
-            note(owner + " refused, as it had to: " + last(next));
-            ownerMayRefuse = false;
+        while (!next.awaitReady() && mayRefuse(next)) {
             checkPid();
             next = takeover(plan, 60);
         }
@@ -101,6 +103,17 @@ final class OwnerTrack extends Track {
         if (former.status() != 0) {
             throw new BenchFailure(former + " ended with status " + former.status() + ": " + former.said());
         }
+    }
+
+    /** Whether the owner had to refuse: by its own plan, or for memory that was cut in the middle of the takeover. */
+    private boolean mayRefuse(Daemon refused) {
+        boolean planned = ownerMayRefuse;
+        if (!planned && !last(refused).contains("front-end " + World.CUTTER)) {
+            return false;
+        }
+        note(owner + " refused " + refused + ", as it had to: " + last(refused));
+        ownerMayRefuse = planned && last(refused).contains(World.CUTTER);
+        return true;
     }
 
     private Daemon takeover(String faults, int timeoutSeconds) {
@@ -147,7 +160,7 @@ final class OwnerTrack extends Track {
         Daemon standby = standby(plan);
         event(EventKind.KILL, owner + (plan.isEmpty() ? "" : ", its successor will do wrong: " + plan));
         world().rest().withoutChanges(() -> {
-            sleep(SETTLE_MS);
+            settle(standby);
             kills.incrementAndGet();
             owner.kill();
             if (!standby.awaitReady()) {
@@ -167,7 +180,7 @@ final class OwnerTrack extends Track {
         Daemon standby = standby("");
         event(EventKind.DEATH, owner + " at " + edge + (both ? ", and the new owner with it" : ""));
         world().rest().withoutChanges(() -> {
-            sleep(SETTLE_MS);
+            settle(standby);
             kills.addAndGet(both ? 2 : 1);
             Daemon next = takeover(both ? Breaks.death(Edge.INCOMING_CLAIMED) : "", 60);
             boolean went = next.awaitReady();
@@ -192,6 +205,28 @@ final class OwnerTrack extends Track {
         });
     }
 
+    /** What front-ends have changed the standby has to know: on a busy machine it may not have read it yet. */
+    private void settle(Daemon standby) {
+        sleep(SETTLE_MS);
+        for (int i = 0; i < CURRENT_TRIES; i++) {
+            if (isCurrent(standby)) {
+                return;
+            }
+            sleep(SETTLE_MS);
+        }
+        throw new BenchFailure(standby + " does not come to know what has changed");
+    }
+
+    private boolean isCurrent(Daemon standby) {
+        try (ControlClient client = ControlClient.connect(control); ControlReply reply = client.ask("counters")) {
+            return JsonReader.at(reply.document(), "standbys") instanceof List<?> standbys
+                && standbys.stream().anyMatch(one -> JsonReader.at(one, "pid") instanceof Number pid
+                    && pid.longValue() == standby.pid() && "current".equals(JsonReader.text(one, "state")));
+        } catch (IOException e) {
+            throw new BenchFailure(owner + " does not say who stands by: " + e.getMessage(), e);
+        }
+    }
+
     private static boolean hasTakenOverFrom(Daemon former, Daemon next) {
         return next.said().stream().anyMatch(line -> line.startsWith("taken over from pid " + former.pid() + ":"));
     }
@@ -210,9 +245,7 @@ final class OwnerTrack extends Track {
     private Daemon standby(String plan) {
         List<String> arguments = List.of("standby", "--control", control.toString());
         Daemon standby = launch(plan, arguments);
-        if (!standby.await("baton: standing by") && ownerMayRefuse) {
-            note(owner + " refused a standby, as it had to: " + last(standby));
-            ownerMayRefuse = false;
+        while (!standby.await("baton: standing by") && mayRefuse(standby)) {
             standby = launch(plan, arguments);
         }
         if (!standby.await("baton: standing by")) {
@@ -266,6 +299,13 @@ final class OwnerTrack extends Track {
 
     private void note(String text) {
         world().history().note(name(), text);
+    }
+
+    /** What the last few owners, and who would be one, have said last. */
+    List<String> lastWords() {
+        return started.stream().skip(Math.max(0, started.size() - WITNESSES)).map(daemon -> daemon + " said last: "
+            + daemon.said().stream().filter(line -> !line.isEmpty()).toList().reversed().stream().limit(LAST_LINES)
+                .toList().reversed()).toList();
     }
 
     private static String last(Daemon daemon) {

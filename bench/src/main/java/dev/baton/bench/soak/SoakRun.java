@@ -49,6 +49,7 @@ final class SoakRun {
             audit.checkAlive();
             finish(world);
         } catch (BenchFailure e) {
+            world.owners().lastWords().forEach(words -> history.note("owner", words));
             history.close();
             throw e;
         }

@@ -24,12 +24,17 @@ import org.jspecify.annotations.Nullable;
  *   guest vm2 ---- vm2=tap0 --- the kernel, in a namespace of its own
  *   guest vm3 ---- vm3=loop0 -- itself
  *   guest vm4 ---- vm4=null0 -- nobody, who sends all the same
+ *   cutter ------- cutter=null1 nobody, of whose frames there is no account
  * </pre>
  */
 final class World implements AutoCloseable {
     static final String TAP = "tap0";
     private static final String LOOPBACK = "loop0";
     private static final String NULL = "null0";
+    /** Whose guests cut their memory short. */
+    static final String CUTTER = "cutter";
+    private static final String NULL_OF_CUTTER = "null1";
+    private static final int NULL_OF_CUTTER_BYTES = 60;
     private static final List<Integer> NULL_BYTES = List.of(60, 61, 1514, 4000, 9014);
 
     private final SoakOptions options;
@@ -64,6 +69,9 @@ final class World implements AutoCloseable {
         arguments.addAll(List.of("--wire", "vm0=vm1", "--wire", "vm3=" + LOOPBACK, "--wire", "vm4=" + NULL));
         arguments.addAll(List.of("--port", "loopback:" + LOOPBACK + ",queues=" + options.queuePairs()));
         arguments.addAll(List.of("--port", "null:" + NULL + ",queues=" + options.queuePairs() + ",send=" + nullBytes));
+        arguments.addAll(List.of("--port", "vhost-user:" + CUTTER + ",path=" + folder.resolve(CUTTER) + ",queues="
+            + options.queuePairs(), "--port", "null:" + NULL_OF_CUTTER + ",queues=" + options.queuePairs() + ",send="
+            + NULL_OF_CUTTER_BYTES, "--wire", CUTTER + "=" + NULL_OF_CUTTER));
         if (options.tap()) {
             arguments.addAll(List.of("--port", "tap:" + TAP + ",netns=" + openNamespace(), "--wire", "vm2=" + TAP));
         }
@@ -93,6 +101,8 @@ final class World implements AutoCloseable {
         }
         guestOfLoopback();
         guestOfNull();
+        tracks.add(new CutterTrack(CUTTER, this, folder.resolve(CUTTER), streams(CUTTER),
+            new NullArrivals(stream(NULL_OF_CUTTER), NULL_OF_CUTTER_BYTES)));
         tracks.add(new ClientTrack(this, control()));
         embedder = new EmbedderTrack(this, stream("embedded"));
         tracks.add(embedder);
