@@ -140,7 +140,13 @@ final class DatapathAgent implements Agent {
     /** Lets go of the lane as soon as a claimant looks at it; completed when it has. */
     CompletableFuture<Lane> release(Lane lane) {
         CompletableFuture<Lane> done = new CompletableFuture<>();
-        execute(() -> beginRelease(lane, done));
+        try {
+            execute(() -> beginRelease(lane, done));
+        } catch (DatapathException e) {
+            // Whoever asked gives up; an agent that was stuck shall not do it later.
+            done.cancel(false);
+            throw e;
+        }
         return done;
     }
 
@@ -181,8 +187,10 @@ final class DatapathAgent implements Agent {
     // ---- on the agent's thread
 
     void beginRelease(Lane lane, CompletableFuture<Lane> done) {
-        lane.beginRelease();
-        releases.add(new Release(lane, done));
+        if (!done.isDone()) {
+            lane.beginRelease();
+            releases.add(new Release(lane, done));
+        }
     }
 
     void beginClaim(Lane lane, CompletableFuture<Lane> done) {

@@ -14,6 +14,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BiPredicate;
 
 /**
  * The old owner's side of a handover between processes.
@@ -128,19 +129,28 @@ final class OutgoingHandover {
     /** Lets every lane go; when this throws, every lane is here. */
     private void release() throws HandoverException {
         List<CompletableFuture<Lane>> releases = new ArrayList<>();
-        datapath.conductor().call(() -> {
-            for (Wiring wiring : datapath.topology().wirings()) {
-                for (Lane lane : wiring.lanes()) {
-                    releases.add(wiring.owner(lane).release(lane));
+        List<Lane> leaving = new ArrayList<>();
+        try {
+            datapath.conductor().call(() -> {
+                for (Wiring wiring : datapath.topology().wirings()) {
+                    for (Lane lane : wiring.lanes()) {
+                        releases.add(wiring.owner(lane).release(lane));
+                        leaving.add(lane);
+                    }
                 }
-            }
-            return this;
-        });
+                return this;
+            });
+        } catch (DatapathException e) {
+            // An agent is stuck, and keeps its lanes. Those of the others come back to it.
+            takeBack(cancel(leaving));
+            throw new HandoverException(Section.CLAIM.label(), HandoverError.CANNOT_HAND_OVER,
+                String.valueOf(e.getMessage()), e);
+        }
         CompletableFuture<Void> all = CompletableFuture.allOf(releases.toArray(CompletableFuture<?>[]::new));
         long deadlineNs = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(options.timeoutMs());
         while (!await(all)) {
             if (peer.hasEnded(0) || System.nanoTime() > deadlineNs) {
-                keepWhatIsLeft();
+                keepWhatIsLeft(leaving);
                 return;
             }
         }
@@ -161,34 +171,48 @@ final class OutgoingHandover {
     }
 
     /** The peer did not take all lanes in time: none may be without an owner. Returns when all are gone after all. */
-    private void keepWhatIsLeft() throws HandoverException {
+    private void keepWhatIsLeft(List<Lane> leaving) throws HandoverException {
         boolean peerDead = peer.hasEnded(0);
-        List<Lane> gone = new ArrayList<>();
-        List<Lane> kept = new ArrayList<>();
-        datapath.conductor().call(() -> {
-            for (Wiring wiring : datapath.topology().wirings()) {
-                for (Lane lane : wiring.lanes()) {
-                    (wiring.owner(lane).cancelRelease(lane) ? kept : gone).add(lane);
-                }
-            }
-            return this;
-        });
-        if (kept.isEmpty()) {
+        List<Lane> gone = cancel(leaving);
+        int kept = leaving.size() - gone.size();
+        if (kept == 0) {
             return;
         }
+        takeBack(gone);
+        throw new HandoverException(Section.CLAIM.label(), peerDead ? HandoverError.PEER_GONE : HandoverError.TIMEOUT,
+            "the new owner " + (peerDead ? "died" : "did not take over in time") + " with " + kept + " of "
+                + leaving.size() + " lanes to go" + (gone.isEmpty() ? "" : "; its lanes were taken back"));
+    }
+
+    /** Lets go of these no more; returns those that are gone. */
+    private List<Lane> cancel(List<Lane> leaving) {
+        return forEach(leaving, (agent, lane) -> !agent.cancelRelease(lane));
+    }
+
+    /** From the peer, which does not live to serve them. */
+    private void takeBack(List<Lane> gone) throws HandoverException {
         if (!gone.isEmpty()) {
             peer.end();
-            datapath.conductor().call(() -> {
-                for (Wiring wiring : datapath.topology().wirings()) {
-                    wiring.lanes().stream().filter(gone::contains).forEach(lane ->
-                        wiring.owner(lane).seizeAll(List.of(lane), 0));
-                }
-                return this;
+            forEach(gone, (agent, lane) -> {
+                agent.seizeAll(List.of(lane), 0);
+                return true;
             });
         }
-        throw new HandoverException(Section.CLAIM.label(), peerDead ? HandoverError.PEER_GONE : HandoverError.TIMEOUT,
-            "the new owner " + (peerDead ? "died" : "did not take over in time") + " with " + kept.size() + " of "
-                + (kept.size() + gone.size()) + " lanes to go" + (gone.isEmpty() ? "" : "; its lanes were taken back"));
+    }
+
+    /** Does something to some lanes; returns those of which it is true. */
+    private List<Lane> forEach(List<Lane> lanes, BiPredicate<DatapathAgent, Lane> action) {
+        return datapath.conductor().call(() -> {
+            List<Lane> all = new ArrayList<>();
+            for (Wiring wiring : datapath.topology().wirings()) {
+                for (Lane lane : wiring.lanes()) {
+                    if (lanes.contains(lane) && action.test(wiring.owner(lane), lane)) {
+                        all.add(lane);
+                    }
+                }
+            }
+            return all;
+        });
     }
 
     /** From here on nothing of the datapath is this process's. */

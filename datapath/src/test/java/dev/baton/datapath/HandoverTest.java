@@ -2,8 +2,13 @@ package dev.baton.datapath;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.baton.handover.Edge;
+import dev.baton.handover.HandoverError;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -95,6 +100,43 @@ class HandoverTest {
             while (frames.received() < frames.sent()) {
                 guest.receive(0, frames);
             }
+            assertThat(frames.wrong()).isZero();
+        }
+    }
+
+    /** An owner whose agent does not let go is the owner still, and no one is kept waiting when the agent goes on. */
+    @Test
+    void anAgentThatIsStuckKeepsItsLanes() throws Exception {
+        VhostUserPort a = owner.add(VhostUserPortConfig.listen("a", TestSockets.path("a")));
+        LoopbackPort loop = owner.add(LoopbackPortConfig.named("loop"));
+        owner.wire(a, loop);
+        CountDownLatch on = new CountDownLatch(1);
+        DatapathAgent agent = owner.agents().getFirst();
+        HandoverOptions stuck = OPTIONS.withFaults(new RecordedEdges(edge -> {
+            if (edge == Edge.OUTGOING_RELEASE) {
+                agent.post(() -> Patience.await("the agent may go on", () -> on.getCount() == 0));
+                CompletableFuture.delayedExecutor(12, TimeUnit.SECONDS).execute(on::countDown);
+            }
+        }));
+        try (TestGuest guest = TestGuest.connect(a.socketPath())) {
+            HandoverPair pair = HandoverPair.attempt(owner, stuck, OPTIONS);
+            assertThat(Objects.requireNonNull(pair.outgoing()).kind()).isEqualTo(HandoverError.CANNOT_HAND_OVER);
+            assertThat(pair.outgoing().reason()).contains("did not answer within 10 s");
+            assertThat(pair.incoming()).isNotNull();
+            SequencedFrames frames = new SequencedFrames();
+            Patience.await("frames come back", () -> {
+                frames.send(guest, 0, 60);
+                guest.receive(0, frames);
+                return frames.received() > 100;
+            });
+            int base = guest.frontEnd.stopRing(1);
+            guest.frontEnd.startRing(guest.rings.get(1), base);
+            guest.frontEnd.enableRing(1, true);
+            handOver();
+            Patience.await("all have come back", () -> {
+                guest.receive(0, frames);
+                return frames.received() == frames.sent();
+            });
             assertThat(frames.wrong()).isZero();
         }
     }
