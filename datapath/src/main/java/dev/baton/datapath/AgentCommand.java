@@ -1,15 +1,18 @@
 package dev.baton.datapath;
 
 import dev.baton.ffi.RawMemory;
+import java.util.Arrays;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Something the conductor wants done on an agent's thread between two bursts. */
 final class AgentCommand {
     /** An agent that has not answered by then is stuck; the conductor goes on and says so. */
     private static final long TIMEOUT_S = 10;
+
+    private static final int FRAMES_TOLD = 3;
 
     private final Runnable action;
     private final CountDownLatch done = new CountDownLatch(1);
@@ -31,8 +34,12 @@ final class AgentCommand {
         }
     }
 
-    /** Waits for the agent; rethrows what the action threw. An agent that is stuck can be asked where. */
-    void await(String agent, Supplier<String> whereabouts) {
+    /**
+     * Waits for the agent; rethrows what the action threw.
+     *
+     * @param thread its own, null before it has started: where one is stuck is told
+     */
+    void await(String agent, @Nullable Thread thread) {
         boolean answered;
         try {
             answered = done.await(TIMEOUT_S, TimeUnit.SECONDS);
@@ -41,7 +48,7 @@ final class AgentCommand {
             throw new DatapathException("interrupted while waiting for " + agent, e);
         }
         if (!answered) {
-            throw new DatapathException(agent + " did not answer within " + TIMEOUT_S + " s: " + whereabouts.get());
+            throw new DatapathException(agent + " did not answer within " + TIMEOUT_S + " s: " + whereabouts(thread));
         }
         if (failure instanceof RuntimeException exception) {
             throw exception;
@@ -49,5 +56,10 @@ final class AgentCommand {
         if (failure instanceof Error error) {
             throw error;
         }
+    }
+
+    private static String whereabouts(@Nullable Thread thread) {
+        return thread == null ? "not started" : thread.getState() + Arrays.stream(thread.getStackTrace())
+            .limit(FRAMES_TOLD).map(frame -> " at " + frame).collect(Collectors.joining());
     }
 }

@@ -1,7 +1,6 @@
 package dev.baton.datapath;
 
 import dev.baton.ffi.EventFd;
-import dev.baton.ffi.RawMemory;
 import dev.baton.ffi.Sched;
 import dev.baton.ffi.SyscallException;
 import dev.baton.virtqueue.ChainBurst;
@@ -11,7 +10,6 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
-import java.util.stream.Collectors;
 import org.agrona.concurrent.Agent;
 import org.jctools.queues.varhandle.SpscVarHandleArrayQueue;
 import org.jspecify.annotations.Nullable;
@@ -34,7 +32,6 @@ final class DatapathAgent implements Agent {
     private static final int COMMANDS = 64;
     /** So often a claimant looks before it turns to the lanes that it owns already: for some microseconds. */
     private static final int LOOKS = 200;
-    private static final int FRAMES_TOLD = 3;
 
     private final String name;
     private final int cpu;
@@ -81,18 +78,7 @@ final class DatapathAgent implements Agent {
 
     /** Runs the action on the agent's thread between two bursts and waits until it is done. */
     void execute(Runnable action) {
-        post(action).await(name, this::whereabouts);
-    }
-
-    /** What the thread is doing, for who has to find out why it is stuck. */
-    private String whereabouts() {
-        Thread running = thread;
-        if (running == null) {
-            return "not started";
-        }
-        StackTraceElement[] frames = running.getStackTrace();
-        return running.getState() + Arrays.stream(frames).limit(FRAMES_TOLD).map(frame -> " at " + frame)
-            .collect(Collectors.joining());
+        post(action).await(name, thread);
     }
 
     /** Leaves the action for the agent's thread. */
@@ -298,24 +284,15 @@ final class DatapathAgent implements Agent {
         if (quiet.awaitsTaps()) {
             quiet.lookAtTaps();
         }
-        boolean looked = false;
         try {
             // A lane can go: the others move up, and the next one has its turn in the next cycle.
             for (int i = 0; i < lanes.length; i++) {
-                if (quiet.isQuiet(i)) {
-                    looked = true;
-                    continue;
+                if (!quiet.isQuiet(i)) {
+                    quiet.checkFault();
+                    frames += work(lanes[i], i);
                 }
-                if (looked) {
-                    looked = false;
-                    // No lane shall be blamed for the memory of those that were looked at before it.
-                    RawMemory.checkFault();
-                }
-                frames += work(lanes[i], i);
             }
-            if (looked) {
-                RawMemory.checkFault();
-            }
+            quiet.checkFault();
         } catch (InternalError e) {
             // Whose memory it is that was cut short, its transfer finds out.
             quiet.wakeAll();

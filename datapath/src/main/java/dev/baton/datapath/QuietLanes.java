@@ -34,6 +34,8 @@ final class QuietLanes {
     private int[] first = {0};
     private long[] words = {};
     private short[] held = {};
+    /** Words were read since {@link #checkFault}. */
+    private boolean looked;
     /** Duty cycles in a row in which a lane had nothing to do; from {@link #PATIENCE} on it is quiet. */
     private int[] restful = {};
     /** Lanes that are quiet and have a TAP queue. */
@@ -62,6 +64,7 @@ final class QuietLanes {
         if (restful[lane] < PATIENCE) {
             return false;
         }
+        looked = true;
         for (int i = first[lane]; i < first[lane + 1]; i++) {
             if (words[i] != 0 && RawMemory.getShort(words[i]) != held[i]) {
                 wake(lane);
@@ -69,6 +72,14 @@ final class QuietLanes {
             }
         }
         return true;
+    }
+
+    /** Hot: no lane that works next shall be blamed for the memory of those that were looked at. */
+    void checkFault() {
+        if (looked) {
+            looked = false;
+            RawMemory.checkFault();
+        }
     }
 
     /** Hot: the lane has had its burst. */
