@@ -189,14 +189,8 @@ final class BackendSession {
         } catch (InternalError e) {
             throw new ProtocolException(ErrorKind.MEMORY_TRUNCATED, "restore: a ring's memory is gone", e);
         }
-        // The table has duplicates of its own.
-        state.regions().forEach(region -> region.file().close());
-        if (logged != null) {
-            logged.file().close();
-        }
-        if (inflight != null) {
-            inflight.file().close();
-        }
+        // This session has duplicates of its own.
+        state.files().forEach(Fd::close);
     }
 
     /** Unmaps and closes all that another owner goes on with; no ring is stopped. */

@@ -44,15 +44,21 @@ public record SessionState(long features, long protocolFeatures, int status, Lis
         return partialMessage.clone();
     }
 
+    /** The files of the regions, of the log and of the inflight region. */
+    List<Fd> files() {
+        List<Fd> all = new ArrayList<>();
+        regions.forEach(region -> all.add(region.file()));
+        Optional.ofNullable(log).map(LogState::file).ifPresent(all::add);
+        Optional.ofNullable(inflight).map(InflightState::file).ifPresent(all::add);
+        return all;
+    }
+
     /**
      * Every descriptor in it: of the regions, of the log and of the inflight region, of the virtqueues (kick, call,
      * err), of the partial message.
      */
     public List<Fd> descriptors() {
-        List<Fd> all = new ArrayList<>();
-        regions.forEach(region -> all.add(region.file()));
-        Optional.ofNullable(log).map(LogState::file).ifPresent(all::add);
-        Optional.ofNullable(inflight).map(InflightState::file).ifPresent(all::add);
+        List<Fd> all = files();
         for (RingState ring : rings) {
             Stream.of(Optional.ofNullable(ring.kick()), Optional.ofNullable(ring.call()),
                 Optional.ofNullable(ring.err())).flatMap(Optional::stream).forEach(all::add);
