@@ -107,12 +107,12 @@ final class OwnerTrack extends Track {
 
     /** Whether the owner had to refuse: by its own plan, or for memory that was cut in the middle of the takeover. */
     private boolean mayRefuse(Daemon refused) {
-        boolean planned = ownerMayRefuse;
-        if (!planned && !last(refused).contains("front-end " + World.CUTTER)) {
+        boolean cut = last(refused).contains("front-end " + World.CUTTER);
+        if (!cut && !ownerMayRefuse) {
             return false;
         }
         note(owner + " refused " + refused + ", as it had to: " + last(refused));
-        ownerMayRefuse = planned && last(refused).contains(World.CUTTER);
+        ownerMayRefuse &= cut;
         return true;
     }
 
