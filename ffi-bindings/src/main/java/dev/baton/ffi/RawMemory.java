@@ -134,9 +134,9 @@ public final class RawMemory {
     }
 
     /**
-     * Hot, 7 ns: the InternalError of an access that this thread has made comes here at the latest. A return from C is
-     * one of the places where the JVM looks. The end of a method is not, once the JIT has made it part of another, and
-     * then a catch around the access can be left before the error comes.
+     * Hot, some nanoseconds: the InternalError of an access that this thread has made comes here at the latest. A
+     * return from C is one of the places where the JVM looks. The end of a method is not, once the JIT has made it part
+     * of another, and then a catch around the access can be left before the error comes.
      *
      * @throws InternalError when the memory of an earlier access was cut short
      */
