@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.agrona.concurrent.status.AtomicCounter;
 import org.agrona.concurrent.status.CountersManager;
+import org.jspecify.annotations.Nullable;
 
 /** The counters that this datapath writes, in a memfd that others may map read-only. Conductor's thread only. */
 final class Counters implements AutoCloseable {
@@ -17,10 +18,18 @@ final class Counters implements AutoCloseable {
     private final Fd fd;
     private final Mapping mapping;
     private final CountersManager manager;
+    private @Nullable FormerCounters former;
 
-    Counters(String name) {
+    /**
+     * Counters.
+     *
+     * @param former of the owner that the datapath is to be taken from, which are closed with these; null: of none
+     */
+    Counters(String name, @Nullable FormerCounters former) {
+        this.former = former;
         long length = CountersLayout.lengthBytes(CountersLayout.CAPACITY);
-        fd = MemFd.create(name + "-counters", length);
+        fd = MemFd.create(name + "-counters", length, MemFd.MFD_ALLOW_SEALING);
+        MemFd.seal(fd, MemFd.F_SEAL_SHRINK | MemFd.F_SEAL_GROW | MemFd.F_SEAL_SEAL);
         mapping = Mapping.shared(fd, 0, length);
         manager = manager(mapping);
         CountersLayout.format(mapping);
@@ -37,6 +46,19 @@ final class Counters implements AutoCloseable {
 
     Fd fd() {
         return fd;
+    }
+
+    /** Of the owner that the datapath is to be taken from; null: of none, or it is taken. */
+    @Nullable FormerCounters former() {
+        return former;
+    }
+
+    /** The datapath is taken, and nobody counts in the former owner's counters any more. */
+    void forgetFormer() {
+        if (former != null) {
+            former.close();
+            former = null;
+        }
     }
 
     /** Tells how many threads touch rings and connections. */
@@ -67,6 +89,7 @@ final class Counters implements AutoCloseable {
 
     @Override
     public void close() {
+        forgetFormer();
         mapping.close();
         fd.close();
     }

@@ -27,6 +27,8 @@ final class CountersLayout {
     /** Enough for 500 queue pairs; the memory is populated only where counters are in use. */
     static final int CAPACITY = 16_384;
 
+    /** Agrona counts the bytes of its metadata in an int. */
+    private static final int MAX_CAPACITY = Integer.MAX_VALUE / CountersReader.METADATA_LENGTH;
     private static final long MAGIC = 0x544E434E4F544142L;
     private static final int MAGIC_OFFSET = 0;
     private static final int VERSION_OFFSET = 8;
@@ -66,7 +68,7 @@ final class CountersLayout {
             throw new DatapathException("counters of version " + version + ", this Baton reads version " + VERSION);
         }
         int capacity = RawMemory.getInt(base + CAPACITY_OFFSET);
-        if (capacity <= 0 || lengthBytes(capacity) > mapping.length()) {
+        if (capacity <= 0 || capacity > MAX_CAPACITY || lengthBytes(capacity) > mapping.length()) {
             throw new DatapathException("the counters memory is shorter than its " + capacity + " counters");
         }
         return capacity;
@@ -102,7 +104,37 @@ final class CountersLayout {
     }
 
     static UnsafeBuffer values(Mapping mapping, int capacity) {
-        return new UnsafeBuffer(mapping.address() + HEADER_LENGTH + (long) capacity * CountersReader.METADATA_LENGTH,
-            capacity * CountersReader.COUNTER_LENGTH);
+        return new UnsafeBuffer(mapping.address() + valuesOffset(capacity), capacity * CountersReader.COUNTER_LENGTH);
+    }
+
+    /**
+     * A reader of counters that others have written, after checking what it believes.
+     *
+     * @throws DatapathException the memory is not what it claims to be
+     */
+    static CountersReader reader(Mapping mapping) {
+        int capacity = check(mapping);
+        UnsafeBuffer metadata = metadata(mapping, capacity);
+        for (int id = 0; id < capacity; id++) {
+            int record = CountersReader.metaDataOffset(id);
+            if (metadata.getIntVolatile(record) == CountersReader.RECORD_UNUSED) {
+                break;
+            }
+            int length = metadata.getInt(record + CountersReader.LABEL_OFFSET);
+            if (length < 0 || length > CountersReader.MAX_LABEL_LENGTH) {
+                throw new DatapathException("counter " + id + " has a label of " + length + " bytes");
+            }
+        }
+        return new CountersReader(metadata, values(mapping, capacity));
+    }
+
+    /** Has the memory of the values of the first counters ready to be written. */
+    static void populate(Mapping mapping, int counters) {
+        mapping.advise(valuesOffset(check(mapping)), (long) counters * CountersReader.COUNTER_LENGTH,
+            Mapping.MADV_POPULATE_WRITE);
+    }
+
+    private static long valuesOffset(int capacity) {
+        return HEADER_LENGTH + (long) capacity * CountersReader.METADATA_LENGTH;
     }
 }

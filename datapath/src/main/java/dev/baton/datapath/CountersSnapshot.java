@@ -5,7 +5,6 @@ import dev.baton.ffi.FileIo;
 import dev.baton.ffi.Mapping;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,20 +26,7 @@ public record CountersSnapshot(Map<String, PortStats> ports, List<AgentStats> ag
      */
     public static CountersSnapshot read(Fd counters) {
         try (Mapping mapping = Mapping.sharedReadOnly(counters, 0, FileIo.size(counters))) {
-            int capacity = CountersLayout.check(mapping);
-            return read(new CountersReader(CountersLayout.metadata(mapping, capacity),
-                CountersLayout.values(mapping, capacity)));
-        }
-    }
-
-    /** The values alone, by label. */
-    static Map<String, Long> values(Fd counters) {
-        try (Mapping mapping = Mapping.sharedReadOnly(counters, 0, FileIo.size(counters))) {
-            int capacity = CountersLayout.check(mapping);
-            Map<String, Long> values = new HashMap<>();
-            new CountersReader(CountersLayout.metadata(mapping, capacity), CountersLayout.values(mapping, capacity))
-                .forEach((value, id, label) -> values.put(label, value));
-            return values;
+            return read(CountersLayout.reader(mapping));
         }
     }
 

@@ -43,15 +43,15 @@ public final class Datapath implements AutoCloseable {
     private final List<StandbyLink> standbyLinks = new CopyOnWriteArrayList<>();
     private boolean closed;
 
-    private Datapath(DatapathConfig config, Baton baton, boolean pinned) {
+    private Datapath(DatapathConfig config, Baton baton, @Nullable FormerCounters former) {
         this.config = config;
         this.baton = baton;
-        counters = new Counters(config.name());
+        counters = new Counters(config.name(), former);
         counters.owners(1 + config.agentCount());
         for (int i = 0; i < config.agentCount(); i++) {
             int cpu = config.cpus().isEmpty() ? -1 : config.cpus().get(i);
             AgentCounters agentCounters = new AgentCounters(counters, i, cpu);
-            agents.add(new DatapathAgent("baton-agent-" + i, cpu, pinned, agentCounters, this::memoryFaulted));
+            agents.add(new DatapathAgent("baton-agent-" + i, cpu, former == null, agentCounters, this::memoryFaulted));
         }
         Standbys standbys = new Standbys();
         topology = new Topology(baton, agents, standbys);
@@ -75,12 +75,12 @@ public final class Datapath implements AutoCloseable {
      * @throws DatapathException when memory, descriptors or a CPU of the configuration cannot be had
      */
     public static Datapath launch(DatapathConfig config) {
-        return launch(new Datapath(config, Baton.create(config.name()), true));
+        return launch(new Datapath(config, Baton.create(config.name()), null));
     }
 
-    /** Starts a datapath next to the owner of this baton, to relieve it. */
-    static Datapath launchIncoming(DatapathConfig config, Baton baton) {
-        return launch(new Datapath(config, baton, false));
+    /** Starts a datapath next to the owner of this baton and these counters, to relieve it. */
+    static Datapath launchIncoming(DatapathConfig config, Baton baton, FormerCounters former) {
+        return launch(new Datapath(config, baton, former));
     }
 
     private static Datapath launch(Datapath datapath) {

@@ -76,10 +76,16 @@ final class Incoming {
     }
 
     private static Datapath launch(DatapathState state) throws HandoverException {
+        FormerCounters former = null;
         try {
+            former = FormerCounters.open(state.counters());
+            Baton baton = Baton.adopt(state.baton());
             return Datapath.launchIncoming(new DatapathConfig("baton", state.cpus(),
-                state.busy() ? IdleMode.BUSY : IdleMode.ADAPTIVE), Baton.adopt(state.baton()));
+                state.busy() ? IdleMode.BUSY : IdleMode.ADAPTIVE), baton, former);
         } catch (DatapathException | SyscallException e) {
+            if (former != null) {
+                former.close();
+            }
             throw failed(Section.DATAPATH.label(), e);
         }
     }

@@ -11,7 +11,6 @@ import dev.baton.handover.HandoverMessages;
 import dev.baton.handover.Received;
 import dev.baton.handover.Section;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -193,9 +192,10 @@ final class IncomingHandover implements AutoCloseable {
         Description from = Objects.requireNonNull(description);
         succession().complete();
         taken.conductor().run(taken.topology()::serve);
-        Map<String, Long> counters = CountersSnapshot.values(from.datapath().counters());
         taken.conductor().call(() -> {
+            FormerCounters counters = Objects.requireNonNull(taken.allCounters().former());
             taken.topology().ports().forEach(port -> port.carry(counters));
+            taken.allCounters().forgetFormer();
             taken.agents().forEach(agent -> agent.execute(agent::pin));
             return this;
         });

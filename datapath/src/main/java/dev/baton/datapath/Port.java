@@ -3,7 +3,6 @@ package dev.baton.datapath;
 import dev.baton.tap.TapQueue;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -151,10 +150,10 @@ public abstract sealed class Port permits VirtqueuePort, BackendPort {
     }
 
     /** Adds to the counters what a former owner had counted. */
-    void carry(Map<String, Long> formerCounters) {
+    void carry(FormerCounters former) {
         for (int pair = 0; pair < queuePairs(); pair++) {
             QueueCounters carried = counters(pair);
-            atQuiescentPoint(pair, () -> carried.carry(formerCounters));
+            atQuiescentPoint(pair, () -> carried.carry(former));
         }
     }
 

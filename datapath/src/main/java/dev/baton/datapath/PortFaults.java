@@ -35,10 +35,9 @@ final class PortFaults {
         Objects.requireNonNull(counters.get(reason)).getAndAddRelease(1);
     }
 
-    /** Adds what a former owner had counted, by label. */
-    void carry(Map<String, Long> formerCounters) {
-        counters.values().forEach(counter ->
-            counter.getAndAddRelease(formerCounters.getOrDefault(counter.label(), 0L)));
+    /** Adds what a former owner had counted. */
+    void carry(FormerCounters former) {
+        counters.values().forEach(counter -> counter.getAndAddRelease(former.value(counter.label())));
     }
 
     void free() {

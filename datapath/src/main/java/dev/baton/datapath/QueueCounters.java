@@ -2,21 +2,24 @@ package dev.baton.datapath;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import org.agrona.concurrent.status.AtomicCounter;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The counters of one queue pair of a port. Only the agent that owns the queue pair writes them, so plain addition and
- * a release store are enough.
+ * a release store are enough. In a datapath that is to be taken from another owner that agent counts in that owner's
+ * ({@link FormerCounters}) until {@link #carry}.
  *
  * <p>Labels are {@code port=NAME pair=N KEY}, KEY one of {@code rx.frames}, {@code tx.drops.too-long}, ...
  */
 @SuppressWarnings("EnumOrdinal") // an index into an array of this class; labels name what is counted
 final class QueueCounters {
-    private final AtomicCounter[] counters;
+    private final AtomicCounter[] own;
+    private AtomicCounter[] counters;
 
-    private QueueCounters(List<AtomicCounter> counters) {
-        this.counters = counters.toArray(AtomicCounter[]::new);
+    private QueueCounters(AtomicCounter[] own, AtomicCounter[] counters) {
+        this.own = own;
+        this.counters = counters;
     }
 
     /** What is counted; the order of the counters in memory. */
@@ -48,7 +51,20 @@ final class QueueCounters {
                 labels.add(prefix + direction + reason.reason());
             }
         }
-        return new QueueCounters(counters.allocate(labels));
+        AtomicCounter[] own = counters.allocate(labels).toArray(AtomicCounter[]::new);
+        return new QueueCounters(own, inPlaceOf(own, counters.former()));
+    }
+
+    private static AtomicCounter[] inPlaceOf(AtomicCounter[] own, @Nullable FormerCounters former) {
+        if (former == null) {
+            return own;
+        }
+        AtomicCounter[] theirs = new AtomicCounter[own.length];
+        for (int i = 0; i < own.length; i++) {
+            AtomicCounter same = former.counter(own[i].label());
+            theirs[i] = same == null ? own[i] : same;
+        }
+        return theirs;
     }
 
     void received(long frames, long bytes) {
@@ -89,15 +105,16 @@ final class QueueCounters {
         add(Key.CALLS, 1);
     }
 
-    /** Adds what a former owner had counted, by label. */
-    void carry(Map<String, Long> formerCounters) {
-        for (AtomicCounter counter : counters) {
-            counter.getAndAddRelease(formerCounters.getOrDefault(counter.label(), 0L));
+    /** Adds what the former owner's tell, and counts on in these. */
+    void carry(FormerCounters former) {
+        for (AtomicCounter counter : own) {
+            counter.getAndAddRelease(former.value(counter.label()));
         }
+        counters = own;
     }
 
     void free() {
-        for (AtomicCounter counter : counters) {
+        for (AtomicCounter counter : own) {
             counter.close();
         }
     }

@@ -51,7 +51,7 @@ final class Rehearsal implements AutoCloseable {
     /** A guest's memory has more than one region; here are so many that a burst of any queue lies in several. */
     private static final int REGIONS = 32;
 
-    private final Counters counters = new Counters("rehearsal");
+    private final Counters counters = new Counters("rehearsal", null);
     private final Baton baton = Baton.create("rehearsal");
     private final MemoryDriver[] drivers = {driver(0), driver(Features.RING_PACKED),
         driver(0), driver(Features.RING_PACKED), driver(0), driver(Features.RING_PACKED),

@@ -13,7 +13,6 @@ import dev.baton.virtqueue.VirtqueueFault;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -372,9 +371,9 @@ public final class VhostUserPort extends VirtqueuePort {
     }
 
     @Override
-    void carry(Map<String, Long> formerCounters) {
-        super.carry(formerCounters);
-        faults.carry(formerCounters);
+    void carry(FormerCounters former) {
+        super.carry(former);
+        faults.carry(former);
     }
 
     @Override

@@ -3,9 +3,12 @@ package dev.baton.datapath;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.PidFd;
 import dev.baton.ffi.UnixSocket;
+import dev.baton.handover.Edge;
+import dev.baton.handover.Fault;
 import dev.baton.handover.HandoverException;
 import dev.baton.handover.HandoverFaults;
 import dev.baton.handover.PlannedFaults;
+import dev.baton.handover.Section;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -20,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * <p>{@code take SOCKET FAULTS}: takes over from the process that listens there. {@code accept SOCKET FAULTS}: listens
  * there, says so, and takes over from the process that comes. {@code hand SOCKET FAULTS A B TO}: has two wired ports on
  * the sockets A and B, says so, and does what it is told by letters: s, serves a standby that listens on SOCKET; g,
- * hands over to the process that listens on TO.
+ * hands over to the process that listens on TO, and says when it has let go of all lanes.
  */
 final class ChildOwner implements AutoCloseable {
     static final int KILLED = 137;
@@ -87,8 +90,17 @@ final class ChildOwner implements AutoCloseable {
 
     /** Waits for the word that the ports are there. */
     void awaitReady() {
+        await('r');
+    }
+
+    /** Waits for the word that it has let go of all lanes. */
+    void awaitReleased() {
+        await('l');
+    }
+
+    private void await(char word) {
         try {
-            if (process.getInputStream().read() != 'r') {
+            if (process.getInputStream().read() != word) {
                 throw new IllegalStateException("the child ended with status " + exitStatus());
             }
         } catch (IOException e) {
@@ -155,7 +167,8 @@ final class ChildOwner implements AutoCloseable {
                     for (int order = System.in.read(); order == 's'; order = System.in.read()) {
                         attend(owner, UnixSocket.connect(socket, UnixSocket.STREAM), options);
                     }
-                    owner.handOver(UnixSocket.connect(Path.of(arguments[5]), UnixSocket.STREAM), options);
+                    owner.handOver(UnixSocket.connect(Path.of(arguments[5]), UnixSocket.STREAM),
+                        options.withFaults(telling(faults)));
                 }
             }
         }
@@ -167,6 +180,23 @@ final class ChildOwner implements AutoCloseable {
             System.out.flush();
             System.in.read();
         }
+    }
+
+    private static HandoverFaults telling(HandoverFaults faults) {
+        return new HandoverFaults() {
+            @Override
+            public void at(Edge edge) throws HandoverException {
+                if (edge == Edge.OUTGOING_RELEASED) {
+                    say('l');
+                }
+                faults.at(edge);
+            }
+
+            @Override
+            public Fault onSend(Section section) {
+                return faults.onSend(section);
+            }
+        };
     }
 
     private static void attend(Datapath owner, Fd channel, HandoverOptions options) {

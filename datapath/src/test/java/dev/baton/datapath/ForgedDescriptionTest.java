@@ -3,9 +3,13 @@ package dev.baton.datapath;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.baton.ffi.Fd;
+import dev.baton.ffi.Mapping;
+import dev.baton.ffi.MemFd;
+import dev.baton.ffi.RawMemory;
 import dev.baton.ffi.UnixSocket;
 import dev.baton.handover.BackEndState;
 import dev.baton.handover.BackendBlob;
+import dev.baton.handover.DatapathState;
 import dev.baton.handover.Description;
 import dev.baton.handover.DescriptionReader;
 import dev.baton.handover.DescriptionWriter;
@@ -21,11 +25,13 @@ import dev.baton.handover.WireState;
 import dev.baton.tap.TapQueueState;
 import dev.baton.tap.TapState;
 import dev.baton.vhostuser.ProtocolException;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.UnaryOperator;
+import org.agrona.concurrent.status.CountersReader;
 import org.assertj.core.api.Assertions;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -66,14 +72,23 @@ class ForgedDescriptionTest {
     private HandoverException refusal(UnaryOperator<PortState> port, UnaryOperator<WireState> wire)
         throws HandoverException {
         try (Description received = forged(port, wire)) {
-            return Assertions.catchThrowableOfType(HandoverException.class,
-                () -> Incoming.build(received, HandoverWorld.OPTIONS, false).abandon());
+            return refusal(received);
         }
     }
 
+    private static HandoverException refusal(Description received) {
+        return Assertions.catchThrowableOfType(HandoverException.class,
+            () -> Incoming.build(received, HandoverWorld.OPTIONS, false).abandon());
+    }
+
     private Description forged(UnaryOperator<PortState> port, UnaryOperator<WireState> wire) throws HandoverException {
+        return forged(datapath -> datapath, port, wire);
+    }
+
+    private Description forged(UnaryOperator<DatapathState> datapath, UnaryOperator<PortState> port,
+                               UnaryOperator<WireState> wire) throws HandoverException {
         Outgoing real = Outgoing.of(world.owner(), HandoverWorld.OPTIONS, 1);
-        Outgoing forged = new Outgoing(0, real.datapath(), real.ports().stream().map(port).toList(),
+        Outgoing forged = new Outgoing(0, datapath.apply(real.datapath()), real.ports().stream().map(port).toList(),
             real.wires().stream().map(wire).toList());
         Fd[] pair = UnixSocket.pair(UnixSocket.STREAM);
         Hello hello = HandoverWorld.OPTIONS.hello(Hello.Purpose.TAKEOVER);
@@ -190,6 +205,38 @@ class ForgedDescriptionTest {
         return port instanceof BackEndState back && back.kind().equals(LoopbackPort.KIND)
             ? new BackEndState(back.name(), back.queuePairs(), true, NullPort.KIND, options, back.firstStagingSlot(),
                 back.state()) : port;
+    }
+
+    /** Memory that is none, that somebody could cut, and that says more of itself than is true. */
+    @Test
+    void countersThatAreNone() throws HandoverException {
+        for (int flags : new int[] {0, MemFd.MFD_ALLOW_SEALING}) {
+            try (Fd empty = MemFd.create("baton-test", 4096, flags)) {
+                if (flags != 0) {
+                    MemFd.seal(empty, MemFd.F_SEAL_SHRINK);
+                }
+                assertThat(refusal(empty)).hasMessage(
+                    "section datapath: its counters: this memory holds no counters of a Baton datapath");
+            }
+        }
+        try (Fd nothing = MemFd.create("baton-test", 0)) {
+            assertThat(refusal(nothing)).hasMessageStartingWith("section datapath: its counters: mmap(0 bytes)");
+        }
+        try (Counters real = new Counters("baton-test", null); Mapping mapping = Mapping.shared(real.fd(), 0, 8192)) {
+            real.allocate(List.of("one", "two"));
+            // The length of the first label, see Agrona's CountersReader.
+            RawMemory.putInt(mapping.address() + 4096 + CountersReader.LABEL_OFFSET, Integer.MAX_VALUE);
+            assertThat(refusal(real.fd())).hasMessage(
+                "section datapath: its counters: counter 0 has a label of 2147483647 bytes");
+        }
+    }
+
+    private HandoverException refusal(Fd counters) throws HandoverException {
+        try (Description received = forged(real -> new DatapathState(real.version(), real.pid(), real.cpus(),
+            real.busy(), real.backendTransfer(), real.baton(), counters, real.attachments()), port -> port,
+            wire -> wire)) {
+            return refusal(received);
+        }
     }
 
     /** Records that do not exist, or that two ports would share. */

@@ -89,6 +89,35 @@ class OrphanedStandbyTest {
         }
     }
 
+    /** Who took the lanes counted where whoever goes on finds it: the standby has never heard of that process. */
+    @Test
+    void whatADeadNewOwnerForwardedIsCounted() throws HandoverException, ProtocolException {
+        try (ChildOwner taker = ChildOwner.accepter("INCOMING_CLAIMED:KILL");
+             ChildOwner giver = ChildOwner.giver("OUTGOING_RELEASED:STOP", a, b, taker)) {
+            giver.awaitReady();
+            try (TestGuest guestA = TestGuest.connect(a); TestGuest guestB = TestGuest.connect(b)) {
+                Exchange frames = new Exchange(guestA, guestB);
+                frames.play(200);
+                try (Standby standby = Standby.attach(giver.attend(), HandoverWorld.OPTIONS)) {
+                    CompletableFuture<Standby.Ending> ending = StandbyWatch.await(standby, NEVER_STUCK_MS);
+                    giver.go();
+                    giver.awaitReleased();
+                    frames.play(200);
+                    giver.signal(PidFd.SIGKILL);
+                    try (Datapath datapath = StandbyWatch.seized(ending)) {
+                        assertThat(taker.exitStatus()).isEqualTo(ChildOwner.KILLED);
+                        frames.play(200);
+                        assertThat(frames.wrong()).isZero();
+                        assertThat(datapath.counters().ports().values()).as("a and b").allSatisfy(port -> {
+                            assertThat(port.rx().frames()).isEqualTo(600);
+                            assertThat(port.tx().frames()).isEqualTo(600);
+                        });
+                    }
+                }
+            }
+        }
+    }
+
     /** The lanes were let go of, and whoever took them is gone as well: they are the standby's. */
     @Test
     void bothOwnersDieInTheMiddleOfTheirHandover() throws HandoverException, ProtocolException {

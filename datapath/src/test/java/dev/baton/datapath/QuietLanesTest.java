@@ -29,7 +29,7 @@ class QuietLanesTest {
     private static final int A_WHILE = 200;
 
     private final Mapping memory = Mapping.anonymous(4 * RING_BYTES);
-    private final Counters counters = new Counters("test");
+    private final Counters counters = new Counters("test", null);
     private final QueueCounters queueCounters = QueueCounters.allocate(counters, "test", 0);
     private final Baton baton = Baton.create("test");
     private final ChainBurst scratch = new ChainBurst(Transfer.MAX_BURST, 1024);
