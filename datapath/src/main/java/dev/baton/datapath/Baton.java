@@ -83,7 +83,7 @@ final class Baton implements AutoCloseable {
      * @throws DatapathException when this is no baton, or one of another version
      */
     static Baton adopt(Fd fd) {
-        if ((MemFd.seals(fd) & MemFd.F_SEAL_SHRINK) == 0 || FileIo.size(fd) != LENGTH) {
+        if (!MemFd.isSealed(fd, MemFd.F_SEAL_SHRINK) || FileIo.size(fd) != LENGTH) {
             throw new DatapathException("this memory is no baton: it is not sealed at a baton's size");
         }
         Mapping mapping = Mapping.shared(fd, 0, LENGTH);

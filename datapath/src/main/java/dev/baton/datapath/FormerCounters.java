@@ -47,7 +47,7 @@ final class FormerCounters implements AutoCloseable {
      * @throws DatapathException when it is no counters memory, or cannot be mapped
      */
     static FormerCounters open(Fd file) {
-        boolean shared = keepsItsLength(file);
+        boolean shared = MemFd.isSealed(file, MemFd.F_SEAL_SHRINK);
         Mapping mapping = null;
         try {
             long length = FileIo.size(file);
@@ -58,15 +58,6 @@ final class FormerCounters implements AutoCloseable {
                 mapping.close();
             }
             throw new DatapathException("its counters: " + e.getMessage(), e);
-        }
-    }
-
-    private static boolean keepsItsLength(Fd file) {
-        try {
-            return (MemFd.seals(file) & MemFd.F_SEAL_SHRINK) != 0;
-        } catch (SyscallException e) {
-            // Not a memfd at all.
-            return false;
         }
     }
 

@@ -227,7 +227,8 @@ final class Incoming {
         try {
             port.restoreConnection(connection, session);
         } catch (ProtocolException e) {
-            if (!alone) {
+            // Who spoils its memory would be cut off by the owner as well: it shall not keep others from a new one.
+            if (!alone && !e.kind().memorySpoilt()) {
                 throw failed(label(state), e);
             }
             port.forsake(e);

@@ -161,6 +161,7 @@ public final class VhostUserPort extends VirtqueuePort {
     void answering() throws ProtocolException {
         conductor.standbys().tell();
         if (connection == null) {
+            // It was found out when it was to be described, and is counted.
             throw new ProtocolException(ErrorKind.MEMORY_TRUNCATED, CUT_SHORT);
         }
     }
@@ -285,7 +286,9 @@ public final class VhostUserPort extends VirtqueuePort {
             open = readable.onReadable();
             RawMemory.checkFault();
         } catch (ProtocolException e) {
-            fault(e);
+            if (connection == readable) {
+                fault(e);
+            }
             open = false;
         } catch (InternalError e) {
             // What an access to memory becomes that the front-end has cut short: rings are looked at when they start.
@@ -305,18 +308,22 @@ public final class VhostUserPort extends VirtqueuePort {
         }
     }
 
-    /** Ends the connection of a front-end that cut its memory short: an access failed, or the next owner's would. */
+    /** Ends the connection of a front-end that spoilt its memory: an access failed, or the next owner's would. */
     void checkMemory() {
         BackendConnection checked = connection;
-        if (checked != null && !checked.memoryIntact()) {
-            drop(ErrorKind.MEMORY_TRUNCATED, CUT_SHORT);
+        if (checked != null) {
+            try {
+                checked.checkMemory();
+            } catch (ProtocolException e) {
+                drop(e);
+            }
         }
     }
 
     /** An agent, or the conductor, was held up by an eventfd of this front-end's. */
     private void signalBlocked() {
         if (connection != null) {
-            drop(ErrorKind.EVENTFD_BLOCKS, "the front-end filled an eventfd and made it block");
+            drop(new ProtocolException(ErrorKind.EVENTFD_BLOCKS, "the front-end filled an eventfd and made it block"));
         }
     }
 
@@ -325,8 +332,8 @@ public final class VhostUserPort extends VirtqueuePort {
         problem(why.getMessage());
     }
 
-    private void drop(ErrorKind kind, String what) {
-        fault(new ProtocolException(kind, what));
+    private void drop(ProtocolException why) {
+        fault(why);
         disconnect();
         if (!frozen) {
             socket.resume();

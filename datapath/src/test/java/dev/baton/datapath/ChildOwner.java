@@ -3,10 +3,15 @@ package dev.baton.datapath;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.PidFd;
 import dev.baton.ffi.UnixSocket;
+import dev.baton.handover.Description;
+import dev.baton.handover.DescriptionReader;
 import dev.baton.handover.Edge;
 import dev.baton.handover.Fault;
+import dev.baton.handover.HandoverChannel;
 import dev.baton.handover.HandoverException;
 import dev.baton.handover.HandoverFaults;
+import dev.baton.handover.HandoverMessages;
+import dev.baton.handover.Hello;
 import dev.baton.handover.PlannedFaults;
 import dev.baton.handover.Section;
 import java.io.IOException;
@@ -15,12 +20,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
  * An owner in a process of its own, which can be killed: the other half of a handover with this one.
  *
- * <p>{@code take SOCKET FAULTS}: takes over from the process that listens there. {@code accept SOCKET FAULTS}: listens
+ * <p>{@code take SOCKET FAULTS}: takes over from the process that listens there. {@code half SOCKET FAULTS}: takes one
+ * lane of that process, says so, and nothing more. {@code accept SOCKET FAULTS}: listens
  * there, says so, and takes over from the process that comes. {@code hand SOCKET FAULTS A B TO}: has two wired ports on
  * the sockets A and B, says so, and does what it is told by letters: s, serves a standby that listens on SOCKET; g,
  * hands over to the process that listens on TO, and says when it has let go of all lanes.
@@ -41,6 +48,11 @@ final class ChildOwner implements AutoCloseable {
     /** Starts one that takes over. */
     static ChildOwner taker(String faults) {
         return listen(TestSockets.path("owner"), "take", faults, List.of());
+    }
+
+    /** Starts one that takes a single lane over, and does not go on from there. */
+    static ChildOwner halfTaker() {
+        return listen(TestSockets.path("owner"), "half", "", List.of());
     }
 
     /** Starts one that takes over from a process other than this. */
@@ -91,6 +103,11 @@ final class ChildOwner implements AutoCloseable {
     /** Waits for the word that the ports are there. */
     void awaitReady() {
         await('r');
+    }
+
+    /** Waits for the word that it has taken a lane. */
+    void awaitTaken() {
+        await('t');
     }
 
     /** Waits for the word that it has let go of all lanes. */
@@ -153,6 +170,7 @@ final class ChildOwner implements AutoCloseable {
         HandoverOptions options = HandoverWorld.OPTIONS.withFaults(faults);
         switch (arguments[0]) {
             case "take" -> take(UnixSocket.connect(socket, UnixSocket.STREAM), options);
+            case "half" -> takeHalf(UnixSocket.connect(socket, UnixSocket.STREAM), options);
             case "accept" -> {
                 try (Fd listener = UnixSocket.listen(socket, UnixSocket.STREAM, 0600, 1)) {
                     say('r');
@@ -178,6 +196,25 @@ final class ChildOwner implements AutoCloseable {
         try (Datapath taken = Datapath.takeOver(channel, options).datapath()) {
             System.out.print(taken.ports().size());
             System.out.flush();
+            System.in.read();
+        }
+    }
+
+    private static void takeHalf(Fd socket, HandoverOptions options) throws HandoverException, IOException {
+        try (HandoverChannel channel = HandoverChannel.over(socket)) {
+            options.hello(Hello.Purpose.TAKEOVER).exchange(channel, options.timeoutMs());
+            Description description = DescriptionReader.read(channel, options.timeoutMs());
+            Datapath built = Incoming.build(description, options, false);
+            HandoverMessages.sendStep(channel, Section.PREPARED, description.generation());
+            HandoverMessages.awaitStep(channel, Section.CLAIM, description.generation(), options.timeoutMs());
+            CompletableFuture<Lane> taken = built.conductor().call(() -> {
+                Wiring wiring = built.topology().wirings().getFirst();
+                Lane lane = wiring.lanes().getFirst();
+                return wiring.owner(lane).claim(lane);
+            });
+            HandoverMessages.sendStep(channel, Section.CLAIMING, description.generation());
+            taken.join();
+            say('t');
             System.in.read();
         }
     }

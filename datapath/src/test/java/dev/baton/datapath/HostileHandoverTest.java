@@ -3,7 +3,12 @@ package dev.baton.datapath;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.baton.ffi.FileIo;
+import dev.baton.ffi.MemFd;
+import dev.baton.handover.Edge;
+import dev.baton.handover.HandoverFaults;
+import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -52,7 +57,11 @@ class HostileHandoverTest {
     }
 
     private long faults(String reason) {
-        return Objects.requireNonNull(owner.counters().ports().get("h")).faultsByReason().getOrDefault(reason, 0L);
+        return faults().getOrDefault(reason, 0L);
+    }
+
+    private Map<String, Long> faults() {
+        return Objects.requireNonNull(owner.counters().ports().get("h")).faultsByReason();
     }
 
     /** The new owner takes the eventfd as it is, and helps itself when it is to be signalled. */
@@ -80,6 +89,48 @@ class HostileHandoverTest {
             assertThat(faults("memory-truncated")).isPositive();
         }
         TestGuest.connect(port().socketPath()).close();
+    }
+
+    /** It does so when the old owner has looked, and the new one is about to map. */
+    @Test
+    void memoryThatIsCutShortMeanwhileIsNoVeto() throws Exception {
+        try (TestGuest guest = TestGuest.connect(h.socketPath())) {
+            assertThat(losesItsConnection(() -> FileIo.truncate(guest.memory.file(), 0)))
+                .isEqualTo("memory-truncated");
+        }
+    }
+
+    /** The old owner has it mapped and could go on; nobody else could ever map it. */
+    @Test
+    void memoryThatIsSealedIsNoVeto() throws Exception {
+        for (boolean meanwhile : new boolean[] {false, true}) {
+            try (TestGuest guest = TestGuest.connect(port().socketPath())) {
+                Runnable seal = () -> MemFd.seal(guest.memory.file(), MemFd.F_SEAL_FUTURE_WRITE);
+                if (!meanwhile) {
+                    seal.run();
+                }
+                assertThat(losesItsConnection(meanwhile ? seal : () -> { })).isEqualTo("memory-sealed");
+            }
+        }
+    }
+
+    /** Hands over, with something happening in between; returns what the front-end h has done wrong. */
+    private String losesItsConnection(Runnable meanwhile) throws Exception {
+        Map<String, Long> before = faults();
+        HandoverFaults mapping = new HandoverFaults() {
+            @Override
+            public void at(Edge edge) {
+                if (edge == Edge.INCOMING_PRE_INCOMING) {
+                    meanwhile.run();
+                }
+            }
+        };
+        owner = HandoverPair.attempt(owner, HandoverWorld.OPTIONS, HandoverWorld.OPTIONS.withFaults(mapping))
+            .datapath();
+        assertThat(owner.state(port())).startsWith("waiting for a front-end");
+        TestGuest.connect(port().socketPath()).close();
+        return faults().entrySet().stream().filter(fault -> !fault.getValue().equals(before.get(fault.getKey())))
+            .map(Map.Entry::getKey).collect(Collectors.joining(" "));
     }
 
     private VhostUserPort port() {

@@ -9,7 +9,10 @@ import dev.baton.handover.HandoverException;
 import dev.baton.vhostuser.ProtocolException;
 import dev.baton.virtqueue.Features;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,6 +22,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** One of the two owners is a process of its own, and is gone at an edge without a last word. */
 @Timeout(180)
 class KilledOwnerTest {
+    private static final long TIMEOUT_MS = 3_000;
+
     /** Before the first owner word has changed, to the old owner a dead new one is as one that refuses. */
     @ParameterizedTest
     @EnumSource(names = {"INCOMING_HELLO", "INCOMING_DESCRIPTION", "INCOMING_PRE_INCOMING", "INCOMING_PRE_LOAD",
@@ -40,6 +45,43 @@ class KilledOwnerTest {
             world.handOver(HandoverWorld.OPTIONS, HandoverWorld.OPTIONS);
             world.awaitProgress();
             world.finish();
+        }
+    }
+
+    /**
+     * A new owner that does not come to an end has some lanes, and has moved frames there: it is ended, they come back,
+     * and what it moved is counted.
+     */
+    @Test
+    void lanesThatAreGoneAreTakenBack() throws Exception {
+        try (Datapath owner = Datapath.launch(DatapathConfig.defaults()); ChildOwner child = ChildOwner.halfTaker()) {
+            List<VhostUserPort> ports = Stream.of("a", "b", "c", "d").map(name ->
+                owner.add(VhostUserPortConfig.listen(name, TestSockets.path(name)))).toList();
+            owner.wire(ports.get(0), ports.get(1));
+            owner.wire(ports.get(2), ports.get(3));
+            try (TestGuest a = TestGuest.connect(ports.get(0).socketPath());
+                 TestGuest b = TestGuest.connect(ports.get(1).socketPath());
+                 TestGuest c = TestGuest.connect(ports.get(2).socketPath());
+                 TestGuest d = TestGuest.connect(ports.get(3).socketPath())) {
+                Exchange gone = new Exchange(a, b);
+                Exchange kept = new Exchange(c, d);
+                CompletableFuture<HandoverException> failure = CompletableFuture.supplyAsync(() ->
+                    catchThrowableOfType(HandoverException.class, () -> owner.handOver(child.channel(),
+                        HandoverWorld.OPTIONS.withTimeoutMs(TIMEOUT_MS))), task -> Thread.ofPlatform().start(task));
+                child.awaitTaken();
+                gone.play(200);
+                kept.play(200);
+                assertThat(failure.join()).hasMessage("section claim: the new owner did not take over in time with 1 of"
+                    + " 2 lanes to go; its lanes were taken back");
+                assertThat(child.exitStatus()).isEqualTo(ChildOwner.KILLED);
+                gone.play(200);
+                kept.play(200);
+                assertThat(gone.wrong() + kept.wrong()).isZero();
+                assertThat(owner.counters().ports().values()).allSatisfy(port -> {
+                    assertThat(port.rx().frames()).isEqualTo(400);
+                    assertThat(port.tx().frames()).isEqualTo(400);
+                });
+            }
         }
     }
 

@@ -2,6 +2,7 @@ package dev.baton.datapath;
 
 import dev.baton.ffi.EventFd;
 import dev.baton.ffi.Fd;
+import dev.baton.ffi.MemFd;
 import dev.baton.ffi.RawMemory;
 import dev.baton.vhostuser.FrontEnd;
 import dev.baton.vhostuser.FrontEndRing;
@@ -86,7 +87,7 @@ final class TestGuest implements AutoCloseable {
         features = frontEnd.negotiate(shape.features(), ProtocolFeatures.IMPLEMENTED);
         headerBytes = VirtioNetHeader.length(features);
         memory = SharedMemory.create(0x10_0000, (long) pairs * shape.size()
-            * (shape.receiveBytes() + shape.sendBytes() + 256) + (4L << 20));
+            * (shape.receiveBytes() + shape.sendBytes() + 256) + (4L << 20), 0, MemFd.MFD_ALLOW_SEALING);
         frontEnd.setMemoryTable(List.of(memory));
         inflight = shape.tracked() ? frontEnd.inflight(2 * pairs, shape.size()) : null;
         if (inflight != null) {

@@ -63,6 +63,12 @@ public final class MemFd {
             fd.use(file -> Fcntl.fcntl(file, Fcntl.F_GET_SEALS, 0)), "fcntl(F_GET_SEALS)");
     }
 
+    /** Whether one of these changes, {@code F_SEAL_*}, is forbidden; a file of another kind forbids none. */
+    public static boolean isSealed(Fd fd, int seals) {
+        long forbidden = fd.use(file -> Fcntl.fcntl(file, Fcntl.F_GET_SEALS, 0));
+        return forbidden > 0 && (forbidden & seals) != 0;
+    }
+
     private static int memfdCreate(long name, int flags) {
         MemorySegment state = Native.state();
         try {

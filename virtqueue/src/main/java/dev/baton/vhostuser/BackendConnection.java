@@ -165,11 +165,13 @@ public final class BackendConnection implements AutoCloseable {
     }
 
     /**
-     * Whether the memory that the front end shared is still there. A front end that cuts its files short makes every
-     * access fault; who had such a fault asks here whose memory it was.
+     * Checks that the memory that the front end shared is still there, for another owner too. A front end that cuts its
+     * files short makes every access fault; who had such a fault asks here whose memory it was.
+     *
+     * @throws ProtocolException whose kind is {@linkplain ErrorKind#memorySpoilt of this sort}; close the connection
      */
-    public boolean memoryIntact() {
-        return session.memoryIntact();
+    public void checkMemory() throws ProtocolException {
+        session.checkMemory();
     }
 
     /**

@@ -61,9 +61,9 @@ final class BackendSession {
         return (ackedProtocolFeatures & ProtocolFeatures.REPLY_ACK) != 0;
     }
 
-    /** Whether the front end left its memory as large as it shared it. */
-    boolean memoryIntact() {
-        return table.intact() && lent.intact();
+    /** See {@link SharedFile}. */
+    void checkMemory() throws ProtocolException {
+        SharedFile.check(table.states(), lent.logState(), lent.inflightState());
     }
 
     /** Handles a well-formed request; returns its own reply, or null where it has none. */
@@ -159,6 +159,21 @@ final class BackendSession {
      * the eventfds of rings, and those only if the device was told.
      */
     void restore(SessionState state) throws ProtocolException {
+        try {
+            take(state);
+            RawMemory.checkFault();
+        } catch (InternalError e) {
+            throw SharedFile.truncated(e);
+        } catch (ProtocolException e) {
+            // Of memory that its front end has spoilt anything may have been found.
+            SharedFile.check(state.regions(), state.log(), state.inflight());
+            throw e;
+        }
+        // This session has duplicates of its own.
+        state.files().forEach(Fd::close);
+    }
+
+    private void take(SessionState state) throws ProtocolException {
         SessionCheck.session(state, offeredFeatures, offeredProtocolFeatures);
         RingFormat format = RingFormat.of(state.features());
         SessionCheck.rings(state.rings(), rings.count(), format);
@@ -183,14 +198,9 @@ final class BackendSession {
                 device.featuresAcked(ackedFeatures & ~ProtocolFeatures.F_PROTOCOL_FEATURES);
             }
             rings.restore(state.rings(), layouts, table.memory(), ackedFeatures);
-            RawMemory.checkFault();
         } catch (RuntimeException e) {
             throw new ProtocolException(ErrorKind.DEVICE_FAILED, "restore: " + e, e);
-        } catch (InternalError e) {
-            throw new ProtocolException(ErrorKind.MEMORY_TRUNCATED, "restore: a ring's memory is gone", e);
         }
-        // This session has duplicates of its own.
-        state.files().forEach(Fd::close);
     }
 
     /** Unmaps and closes all that another owner goes on with; no ring is stopped. */

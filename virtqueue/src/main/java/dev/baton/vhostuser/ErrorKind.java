@@ -32,6 +32,8 @@ public enum ErrorKind {
     TOO_MANY_MESSAGES(false, false),
     /** The front end cut the memory short that it had shared. */
     MEMORY_TRUNCATED(false, false),
+    /** The front end forbade others to write to the memory that it had shared. */
+    MEMORY_SEALED(false, false),
     /** The front end filled an eventfd and made it block, so that who signalled it had to wait. */
     EVENTFD_BLOCKS(false, false),
     /** The front end went away in the middle of a message. */
@@ -62,6 +64,11 @@ public enum ErrorKind {
     /** Whether the message was well formed and left the session as it was. */
     public boolean refusal() {
         return refusal;
+    }
+
+    /** Whether the front end has spoilt memory that it had shared already: no owner could go on with it. */
+    public boolean memorySpoilt() {
+        return this == MEMORY_TRUNCATED || this == MEMORY_SEALED;
     }
 
     /** Whether a new connection to the same peer has a chance: not where the peer would say the same again. */

@@ -80,11 +80,6 @@ final class InflightMemory implements AutoCloseable {
                 state.queueSize());
     }
 
-    /** Whether its file is still as large as it was. */
-    boolean intact() {
-        return file.intact();
-    }
-
     @Override
     public void close() {
         file.close();

@@ -10,13 +10,11 @@ import org.jspecify.annotations.Nullable;
 final class LentFile implements AutoCloseable {
     private final Fd file;
     private final long fileOffset;
-    private final long sizeBytes;
     private final Mapping mapping;
 
-    private LentFile(Fd file, long fileOffset, long sizeBytes, Mapping mapping) {
+    private LentFile(Fd file, long fileOffset, Mapping mapping) {
         this.file = file;
         this.fileOffset = fileOffset;
-        this.sizeBytes = sizeBytes;
         this.mapping = mapping;
     }
 
@@ -56,7 +54,7 @@ final class LentFile implements AutoCloseable {
             Fd kept = file.duplicate();
             try {
                 long start = fileOffset & -Mapping.pageSize();
-                return new LentFile(kept, fileOffset, sizeBytes,
+                return new LentFile(kept, fileOffset,
                     Mapping.shared(kept, start, fileOffset - start + sizeBytes));
             } catch (SyscallException e) {
                 kept.close();
@@ -79,11 +77,6 @@ final class LentFile implements AutoCloseable {
     /** Where the part begins in this process. */
     long address() {
         return mapping.address() + (fileOffset & Mapping.pageSize() - 1);
-    }
-
-    /** Whether the file is still as large as it was: where it is not, touching it faults. */
-    boolean intact() {
-        return FileIo.size(file) >= fileOffset + sizeBytes;
     }
 
     @Override

@@ -10,13 +10,6 @@ final class LentMemory implements AutoCloseable {
     private @Nullable LogMemory log;
     private @Nullable InflightMemory inflight;
 
-    /** Whether the front end left it as large as it shared it. */
-    boolean intact() {
-        LogMemory logged = log;
-        InflightMemory region = inflight;
-        return (logged == null || logged.intact()) && (region == null || region.intact());
-    }
-
     /** Takes another log; returns the one before it, which is to be closed when nobody notes in it any more. */
     @Nullable LogMemory replaceLog(LogState described) throws ProtocolException {
         LogMemory before = log;

@@ -50,11 +50,6 @@ final class LogMemory implements AutoCloseable {
         return log;
     }
 
-    /** Whether its file is still as large as it was. */
-    boolean intact() {
-        return file.intact();
-    }
-
     @Override
     public void close() {
         file.close();

@@ -114,12 +114,6 @@ final class MemoryTable {
         return regions.stream().anyMatch(mapped -> mapped.description.equals(description));
     }
 
-    /** Whether every region's file is still as large as it was: where it is not, touching the region faults. */
-    boolean intact() {
-        return regions.stream().allMatch(mapped -> FileIo.size(mapped.file)
-            >= mapped.description.fileOffset() + mapped.description.sizeBytes());
-    }
-
     GuestMemory memory() {
         return memory;
     }

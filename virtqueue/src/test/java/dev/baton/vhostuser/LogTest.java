@@ -79,9 +79,10 @@ class LogTest {
     void aLogThatWasCutShortIsToldFromAnIntactOne() throws ProtocolException {
         try (Link link = Link.running(); SharedMemory log = SharedMemory.create(0, 4096)) {
             link.ask(Request.SET_LOG_BASE, Body.u64(4096, 0), log.file());
-            assertThat(link.backEnd.memoryIntact()).isTrue();
+            link.backEnd.checkMemory();
             FileIo.truncate(log.file(), 0);
-            assertThat(link.backEnd.memoryIntact()).isFalse();
+            assertThatThrownBy(link.backEnd::checkMemory).isInstanceOf(ProtocolException.class)
+                .hasMessageContaining("memory-truncated");
         }
     }
 }

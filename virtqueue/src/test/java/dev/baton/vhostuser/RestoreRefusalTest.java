@@ -147,7 +147,7 @@ class RestoreRefusalTest {
     @Test
     void regionsThatCannotBe() {
         long user = 0x7000_0000_0000L;
-        long[][] bad = {{GUEST, 16385, user, 0}, {GUEST, 16384, user, 1}, {GUEST, 0, user, 0}, {GUEST, -1, user, 0},
+        long[][] bad = {{GUEST, 0, user, 0}, {GUEST, -1, user, 0},
             {GUEST, 4096, user, -4096}, {-4096, 8192, user, 0}, {GUEST, 4096, -4096, 0},
             {link.memory.guestAddress() + 4096, 4096, user, 0}};
         for (long[] region : bad) {
@@ -169,6 +169,21 @@ class RestoreRefusalTest {
                     MemFd.create("baton-test", 4096));
             }
             return many;
+        });
+    }
+
+    /** What only the front end can have done to memory that was shared, whatever it looks like to the kernel. */
+    @Test
+    void memoryThatTheFrontEndHasSpoilt() {
+        for (long[] part : new long[][] {{16385, 0}, {16384, 1}}) {
+            assertRefused("memory-truncated: the front-end cut its shared memory short",
+                state -> States.plusRegion(state, GUEST, part[0], 0x7000_0000_0000L, part[1],
+                    MemFd.create("baton-test", 16384)));
+        }
+        assertRefused("memory-sealed: the front-end sealed its shared memory", state -> {
+            Fd sealed = MemFd.create("baton-test", 4096, MemFd.MFD_ALLOW_SEALING);
+            MemFd.seal(sealed, MemFd.F_SEAL_FUTURE_WRITE);
+            return States.plusRegion(state, GUEST, 4096, 0x7000_0000_0000L, 0, sealed);
         });
     }
 

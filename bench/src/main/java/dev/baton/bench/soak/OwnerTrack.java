@@ -91,7 +91,7 @@ final class OwnerTrack extends Track {
     private void takeOver(String plan) {
         event(EventKind.TAKEOVER, plan.isEmpty() ? "" : "of one that will do wrong: " + plan);
         Daemon next = takeover(plan, 60);
-        while (!next.awaitReady() && mayRefuse(next)) {
+        if (!next.awaitReady() && hadToRefuse(next)) {
             checkPid();
             next = takeover(plan, 60);
         }
@@ -105,14 +105,13 @@ final class OwnerTrack extends Track {
         }
     }
 
-    /** Whether the owner had to refuse: by its own plan, or for memory that was cut in the middle of the takeover. */
-    private boolean mayRefuse(Daemon refused) {
-        boolean cut = last(refused).contains("front-end " + World.CUTTER);
-        if (!cut && !ownerMayRefuse) {
+    /** Whether it was the owner's plan to refuse, which it does once. */
+    private boolean hadToRefuse(Daemon refused) {
+        if (!ownerMayRefuse) {
             return false;
         }
         note(owner + " refused " + refused + ", as it had to: " + last(refused));
-        ownerMayRefuse &= cut;
+        ownerMayRefuse = false;
         return true;
     }
 
@@ -245,7 +244,7 @@ final class OwnerTrack extends Track {
     private Daemon standby(String plan) {
         List<String> arguments = List.of("standby", "--control", control.toString());
         Daemon standby = launch(plan, arguments);
-        while (!standby.await("baton: standing by") && mayRefuse(standby)) {
+        if (!standby.await("baton: standing by") && hadToRefuse(standby)) {
             standby = launch(plan, arguments);
         }
         if (!standby.await("baton: standing by")) {
