@@ -27,10 +27,10 @@ import org.jspecify.annotations.Nullable;
  * An owner in a process of its own, which can be killed: the other half of a handover with this one.
  *
  * <p>{@code take SOCKET FAULTS}: takes over from the process that listens there. {@code half SOCKET FAULTS}: takes one
- * lane of that process, says so, and nothing more. {@code accept SOCKET FAULTS}: listens
- * there, says so, and takes over from the process that comes. {@code hand SOCKET FAULTS A B TO}: has two wired ports on
- * the sockets A and B, says so, and does what it is told by letters: s, serves a standby that listens on SOCKET; g,
- * hands over to the process that listens on TO, and says when it has let go of all lanes.
+ * lane of that process, says so, and nothing more. {@code accept SOCKET FAULTS}: listens there, says so, and takes over
+ * from the process that comes. {@code hand SOCKET FAULTS A B TO}: has two wired ports on the sockets A and B, says so,
+ * and does what it is told by letters: s, serves a standby that listens on SOCKET; g, hands over to the process that
+ * listens on TO, and says when it has let go of all lanes.
  */
 final class ChildOwner implements AutoCloseable {
     static final int KILLED = 137;

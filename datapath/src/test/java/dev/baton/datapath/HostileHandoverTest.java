@@ -2,17 +2,20 @@ package dev.baton.datapath;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.baton.ffi.Fd;
 import dev.baton.ffi.FileIo;
 import dev.baton.ffi.MemFd;
 import dev.baton.handover.Edge;
 import dev.baton.handover.HandoverFaults;
 import java.util.Map;
 import java.util.Objects;
-import java.util.stream.Collectors;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * No guest can keep a datapath from changing its owner: it loses its own port, and the traffic of others goes on.
@@ -79,58 +82,39 @@ class HostileHandoverTest {
         TestGuest.connect(port().socketPath()).close();
     }
 
-    /** Its memory could not be mapped: the old owner ends the connection before it says what there is. */
-    @Test
-    void memoryThatWasCutShortIsNoVeto() throws Exception {
-        try (TestGuest guest = TestGuest.connect(h.socketPath())) {
-            FileIo.truncate(guest.memory.file(), 0);
-            handOver();
-            assertThat(owner.state(port())).startsWith("waiting for a front-end");
-            assertThat(faults("memory-truncated")).isPositive();
-        }
-        TestGuest.connect(port().socketPath()).close();
-    }
-
-    /** It does so when the old owner has looked, and the new one is about to map. */
-    @Test
-    void memoryThatIsCutShortMeanwhileIsNoVeto() throws Exception {
-        try (TestGuest guest = TestGuest.connect(h.socketPath())) {
-            assertThat(losesItsConnection(() -> FileIo.truncate(guest.memory.file(), 0)))
-                .isEqualTo("memory-truncated");
-        }
+    /** The old owner looks before it says what there is; or it has looked, and the new one is about to map. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void memoryThatIsCutShortIsNoVeto(boolean meanwhile) throws Exception {
+        losesItsConnection(file -> FileIo.truncate(file, 0), meanwhile, "memory-truncated");
     }
 
     /** The old owner has it mapped and could go on; nobody else could ever map it. */
-    @Test
-    void memoryThatIsSealedIsNoVeto() throws Exception {
-        for (boolean meanwhile : new boolean[] {false, true}) {
-            try (TestGuest guest = TestGuest.connect(port().socketPath())) {
-                Runnable seal = () -> MemFd.seal(guest.memory.file(), MemFd.F_SEAL_FUTURE_WRITE);
-                if (!meanwhile) {
-                    seal.run();
-                }
-                assertThat(losesItsConnection(meanwhile ? seal : () -> { })).isEqualTo("memory-sealed");
-            }
-        }
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void memoryThatIsSealedIsNoVeto(boolean meanwhile) throws Exception {
+        losesItsConnection(file -> MemFd.seal(file, MemFd.F_SEAL_FUTURE_WRITE), meanwhile, "memory-sealed");
     }
 
-    /** Hands over, with something happening in between; returns what the front-end h has done wrong. */
-    private String losesItsConnection(Runnable meanwhile) throws Exception {
-        Map<String, Long> before = faults();
-        HandoverFaults mapping = new HandoverFaults() {
-            @Override
-            public void at(Edge edge) {
-                if (edge == Edge.INCOMING_PRE_INCOMING) {
-                    meanwhile.run();
-                }
+    private void losesItsConnection(Consumer<Fd> spoil, boolean meanwhile, String reason) throws Exception {
+        try (TestGuest guest = TestGuest.connect(h.socketPath())) {
+            if (!meanwhile) {
+                spoil.accept(guest.memory.file());
             }
-        };
-        owner = HandoverPair.attempt(owner, HandoverWorld.OPTIONS, HandoverWorld.OPTIONS.withFaults(mapping))
-            .datapath();
-        assertThat(owner.state(port())).startsWith("waiting for a front-end");
+            HandoverFaults faults = new HandoverFaults() {
+                @Override
+                public void at(Edge edge) {
+                    if (meanwhile && edge == Edge.INCOMING_PRE_INCOMING) {
+                        spoil.accept(guest.memory.file());
+                    }
+                }
+            };
+            owner = HandoverPair.attempt(owner, HandoverWorld.OPTIONS, HandoverWorld.OPTIONS.withFaults(faults))
+                .datapath();
+            assertThat(owner.state(port())).startsWith("waiting for a front-end");
+            assertThat(faults()).containsOnlyKeys(reason);
+        }
         TestGuest.connect(port().socketPath()).close();
-        return faults().entrySet().stream().filter(fault -> !fault.getValue().equals(before.get(fault.getKey())))
-            .map(Map.Entry::getKey).collect(Collectors.joining(" "));
     }
 
     private VhostUserPort port() {

@@ -10,6 +10,8 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A standby whose owner, a process of its own, dies or is stuck: alone, or in the middle of a handover. */
 @Timeout(180)
@@ -89,11 +91,15 @@ class OrphanedStandbyTest {
         }
     }
 
-    /** Who took the lanes counted where whoever goes on finds it: the standby has never heard of that process. */
-    @Test
-    void whatADeadNewOwnerForwardedIsCounted() throws HandoverException, ProtocolException {
+    /**
+     * The lanes were let go of, and whoever took them is gone as well: they are the standby's. It has never heard of
+     * that process, which counted where whoever goes on finds it.
+     */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void bothOwnersDieInTheMiddleOfTheirHandover(boolean afterFrames) throws HandoverException, ProtocolException {
         try (ChildOwner taker = ChildOwner.accepter("INCOMING_CLAIMED:KILL");
-             ChildOwner giver = ChildOwner.giver("OUTGOING_RELEASED:STOP", a, b, taker)) {
+             ChildOwner giver = ChildOwner.giver("OUTGOING_RELEASED:" + (afterFrames ? "STOP" : "KILL"), a, b, taker)) {
             giver.awaitReady();
             try (TestGuest guestA = TestGuest.connect(a); TestGuest guestB = TestGuest.connect(b)) {
                 Exchange frames = new Exchange(guestA, guestB);
@@ -102,40 +108,19 @@ class OrphanedStandbyTest {
                     CompletableFuture<Standby.Ending> ending = StandbyWatch.await(standby, NEVER_STUCK_MS);
                     giver.go();
                     giver.awaitReleased();
-                    frames.play(200);
-                    giver.signal(PidFd.SIGKILL);
-                    try (Datapath datapath = StandbyWatch.seized(ending)) {
-                        assertThat(taker.exitStatus()).isEqualTo(ChildOwner.KILLED);
+                    if (afterFrames) {
                         frames.play(200);
-                        assertThat(frames.wrong()).isZero();
-                        assertThat(datapath.counters().ports().values()).as("a and b").allSatisfy(port -> {
-                            assertThat(port.rx().frames()).isEqualTo(600);
-                            assertThat(port.tx().frames()).isEqualTo(600);
-                        });
+                        giver.signal(PidFd.SIGKILL);
                     }
-                }
-            }
-        }
-    }
-
-    /** The lanes were let go of, and whoever took them is gone as well: they are the standby's. */
-    @Test
-    void bothOwnersDieInTheMiddleOfTheirHandover() throws HandoverException, ProtocolException {
-        try (ChildOwner taker = ChildOwner.accepter("INCOMING_CLAIMED:KILL");
-             ChildOwner giver = ChildOwner.giver("OUTGOING_RELEASED:KILL", a, b, taker)) {
-            giver.awaitReady();
-            try (TestGuest guestA = TestGuest.connect(a); TestGuest guestB = TestGuest.connect(b)) {
-                Exchange frames = new Exchange(guestA, guestB);
-                frames.play(200);
-                try (Standby standby = Standby.attach(giver.attend(), HandoverWorld.OPTIONS)) {
-                    CompletableFuture<Standby.Ending> ending = StandbyWatch.await(standby, NEVER_STUCK_MS);
-                    giver.go();
                     try (Datapath datapath = StandbyWatch.seized(ending)) {
                         assertThat(giver.exitStatus()).isEqualTo(ChildOwner.KILLED);
                         assertThat(taker.exitStatus()).isEqualTo(ChildOwner.KILLED);
                         frames.play(200);
                         assertThat(frames.wrong()).as("nothing was on its way when they died").isZero();
-                        assertThat(datapath.ports()).hasSize(2);
+                        assertThat(datapath.counters().ports()).hasSize(2).allSatisfy((name, port) -> {
+                            assertThat(port.rx().frames()).isEqualTo(afterFrames ? 600 : 400);
+                            assertThat(port.tx().frames()).isEqualTo(afterFrames ? 600 : 400);
+                        });
                     }
                 }
             }
