@@ -36,7 +36,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class VhostUserPort extends VirtqueuePort {
     private static final Logger LOG = System.getLogger(VhostUserPort.class.getPackageName());
-    private static final String CUT_SHORT = "the front-end cut its shared memory short";
 
     private final VhostUserPortConfig config;
     private final Conductor conductor;
@@ -162,7 +161,7 @@ public final class VhostUserPort extends VirtqueuePort {
         conductor.standbys().tell();
         if (connection == null) {
             // It was found out when it was to be described, and is counted.
-            throw new ProtocolException(ErrorKind.MEMORY_TRUNCATED, CUT_SHORT);
+            throw ProtocolException.memoryTruncated(null);
         }
     }
 
@@ -292,7 +291,7 @@ public final class VhostUserPort extends VirtqueuePort {
             open = false;
         } catch (InternalError e) {
             // What an access to memory becomes that the front-end has cut short: rings are looked at when they start.
-            fault(new ProtocolException(ErrorKind.MEMORY_TRUNCATED, CUT_SHORT, e));
+            fault(ProtocolException.memoryTruncated(e));
             open = false;
         } catch (RuntimeException e) {
             // A system call that failed: the connection that it was for pays.

@@ -2,6 +2,7 @@ package dev.baton.vhostuser;
 
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.FileIo;
+import dev.baton.ffi.RawMemory;
 import dev.baton.ffi.UnixSocket;
 
 /**
@@ -117,7 +118,18 @@ public final class BackendConnection implements AutoCloseable {
             throw e.about("partial message");
         }
         partial = reader.isPartial();
-        session.restore(state);
+        try {
+            session.restore(state);
+            RawMemory.checkFault();
+        } catch (InternalError e) {
+            throw ProtocolException.memoryTruncated(e);
+        } catch (ProtocolException e) {
+            // Of memory that its front end has spoilt anything may have been found.
+            SharedFile.check(state.regions(), state.log(), state.inflight());
+            throw e;
+        }
+        // The session has duplicates of its own.
+        state.files().forEach(Fd::close);
     }
 
     /**

@@ -2,7 +2,6 @@ package dev.baton.vhostuser;
 
 import dev.baton.ffi.EventFd;
 import dev.baton.ffi.Fd;
-import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.DirtyLog;
 import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.RingFormat;
@@ -159,21 +158,6 @@ final class BackendSession {
      * the eventfds of rings, and those only if the device was told.
      */
     void restore(SessionState state) throws ProtocolException {
-        try {
-            take(state);
-            RawMemory.checkFault();
-        } catch (InternalError e) {
-            throw SharedFile.truncated(e);
-        } catch (ProtocolException e) {
-            // Of memory that its front end has spoilt anything may have been found.
-            SharedFile.check(state.regions(), state.log(), state.inflight());
-            throw e;
-        }
-        // This session has duplicates of its own.
-        state.files().forEach(Fd::close);
-    }
-
-    private void take(SessionState state) throws ProtocolException {
         SessionCheck.session(state, offeredFeatures, offeredProtocolFeatures);
         RingFormat format = RingFormat.of(state.features());
         SessionCheck.rings(state.rings(), rings.count(), format);

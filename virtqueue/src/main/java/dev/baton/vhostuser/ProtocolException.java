@@ -27,6 +27,11 @@ public final class ProtocolException extends Exception {
         this.detail = message;
     }
 
+    /** The front end cut its shared memory short; an access to it may have told so, or null. */
+    public static ProtocolException memoryTruncated(@Nullable Throwable access) {
+        return new ProtocolException(ErrorKind.MEMORY_TRUNCATED, "the front-end cut its shared memory short", access);
+    }
+
     /** The same error, and what it happened to: {@code "region 1"}. */
     ProtocolException about(String what) {
         return new ProtocolException(kind, what + ": " + detail, this);

@@ -35,14 +35,10 @@ final class SharedFile {
     private static void check(Fd file, long fileOffset, long sizeBytes) throws ProtocolException {
         // Of what is no file at all somebody else has to tell.
         if (FileIo.isRegularFile(file) && sizeBytes > FileIo.size(file) - fileOffset) {
-            throw truncated(null);
+            throw ProtocolException.memoryTruncated(null);
         }
         if (MemFd.isSealed(file, MemFd.F_SEAL_FUTURE_WRITE)) {
             throw new ProtocolException(ErrorKind.MEMORY_SEALED, "the front-end sealed its shared memory");
         }
-    }
-
-    static ProtocolException truncated(@Nullable Throwable access) {
-        return new ProtocolException(ErrorKind.MEMORY_TRUNCATED, "the front-end cut its shared memory short", access);
     }
 }
