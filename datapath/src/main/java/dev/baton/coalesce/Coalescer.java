@@ -1,9 +1,7 @@
 package dev.baton.coalesce;
 
 import dev.baton.ffi.IovecArray;
-import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.ChainBurst;
-import dev.baton.virtqueue.VirtioNetHeader;
 
 /**
  * Finds frames in a row that one frame can stand for, and gives that one as a scatter-gather list: new headers, and
@@ -32,9 +30,6 @@ public final class Coalescer implements AutoCloseable {
     private final FlowHeaders headers = new FlowHeaders();
     private final IovecArray list;
     private final int maxSegments;
-    private boolean udp;
-    private boolean tcp4;
-    private boolean tcp6;
     private int segments;
 
     /**
@@ -47,17 +42,9 @@ public final class Coalescer implements AutoCloseable {
         this.list = new IovecArray(maxSegments);
     }
 
-    /**
-     * Says what the receiver takes.
-     *
-     * @param newUdp  UDP segmentation
-     * @param newTcp4 TCP segmentation over IPv4
-     * @param newTcp6 TCP segmentation over IPv6
-     */
-    public void takes(boolean newUdp, boolean newTcp4, boolean newTcp6) {
-        udp = newUdp;
-        tcp4 = newTcp4;
-        tcp6 = newTcp6;
+    /** Says what the receiver takes, see {@link FlowHeaders#takes}. */
+    public void takes(boolean udp, boolean tcp4, boolean tcp6) {
+        headers.takes(udp, tcp4, tcp6);
     }
 
     /** Says whether the sender may leave checksums to the receiver, as it may at first. */
@@ -119,10 +106,8 @@ public final class Coalescer implements AutoCloseable {
 
     private boolean begins(ChainBurst burst, int chain, int mostBytes) {
         int segment = burst.firstSegment(chain);
-        return (udp || tcp4 || tcp6)
-            && headers.begin(burst.segmentBase(segment), burst.segmentLength(segment), burst.lengthBytes(chain),
-                mostBytes)
-            && (headers.isTcp() ? headers.isIpv6() ? tcp6 : tcp4 : udp);
+        return headers.begin(burst.segmentBase(segment), burst.segmentLength(segment), burst.lengthBytes(chain),
+            mostBytes);
     }
 
     private boolean follows(ChainBurst burst, int chain) {
@@ -137,24 +122,8 @@ public final class Coalescer implements AutoCloseable {
         return isChecksumRight(burst, chain) && append(burst, chain);
     }
 
-    /** Of a checksum that is still to be computed, whether what is there is what it starts from. */
     private boolean isChecksumRight(ChainBurst burst, int chain) {
-        int segment = burst.firstSegment(chain);
-        long address = burst.segmentBase(segment);
-        int transport = headers.transportOffset();
-        long sum = headers.pseudoHeader(burst.lengthBytes(chain) - transport);
-        if (VirtioNetHeader.flags(address) == VirtioNetHeader.NEEDS_CSUM) {
-            return (RawMemory.getShort(address + headers.checksumPlace()) & 0xFFFF) == InternetChecksum.fold(sum);
-        }
-        int bytes = (int) burst.segmentLength(segment) - transport;
-        sum = InternetChecksum.add(sum, address + transport, bytes);
-        for (int next = segment + 1; next < segment + burst.segmentCount(chain); next++) {
-            long length = burst.segmentLength(next);
-            sum = (bytes & 1) == 0 ? InternetChecksum.add(sum, burst.segmentBase(next), length)
-                : InternetChecksum.addOdd(sum, burst.segmentBase(next), length);
-            bytes += (int) length;
-        }
-        return InternetChecksum.fold(sum) == InternetChecksum.RIGHT;
+        return headers.isChecksumRight(burst.segments(), burst.firstSegment(chain), burst.lengthBytes(chain));
     }
 
     /** Appends a payload to the list; false when there is no room for it. */

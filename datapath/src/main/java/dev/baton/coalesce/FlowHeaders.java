@@ -1,5 +1,6 @@
 package dev.baton.coalesce;
 
+import dev.baton.ffi.IovecArray;
 import dev.baton.ffi.Mapping;
 import dev.baton.ffi.RawMemory;
 import dev.baton.virtqueue.VirtioNetHeader;
@@ -16,8 +17,11 @@ import dev.baton.virtqueue.VirtioNetHeader;
  * </pre>
  *
  * <p>A guest may change its memory at any time, so each field of it is loaded once.
+ *
+ * <p>A receiver that takes no segmentation, as far as is known, has no runs: see {@link #takes}. For one thread;
+ * allocates only when it is made.
  */
-final class FlowHeaders implements AutoCloseable {
+public final class FlowHeaders implements AutoCloseable {
     private static final int NET_HEADER = VirtioNetHeader.LENGTH;
     private static final int ETHERTYPE = 12;
     private static final int NETWORK = 14;
@@ -26,7 +30,8 @@ final class FlowHeaders implements AutoCloseable {
     private static final int UDP_BYTES = 8;
     private static final int TCP_BYTES = 20;
     private static final int MAX_TCP_BYTES = 60;
-    private static final int MAX_BYTES = NET_HEADER + NETWORK + IPV6_BYTES + MAX_TCP_BYTES;
+    /** Of all headers of a frame. */
+    public static final int MAX_BYTES = NET_HEADER + NETWORK + IPV6_BYTES + MAX_TCP_BYTES;
     private static final int MIN_BYTES = NET_HEADER + NETWORK + IPV4_BYTES + UDP_BYTES;
 
     /** Numbers of 16 bits as they are loaded: network byte order in a little-endian load. */
@@ -45,7 +50,11 @@ final class FlowHeaders implements AutoCloseable {
     private final long copy = memory.address();
     private final long frame = copy + NET_HEADER;
 
+    private boolean udp;
+    private boolean tcp4;
+    private boolean tcp6;
     private boolean partial = true;
+    private boolean verified;
     private int mostBytes;
     private boolean ipv6;
     private boolean tcp;
@@ -59,53 +68,72 @@ final class FlowHeaders implements AutoCloseable {
     private boolean nextPushed;
     private boolean ended;
 
+    /**
+     * Says what the receiver takes.
+     *
+     * @param newUdp  UDP segmentation
+     * @param newTcp4 TCP segmentation over IPv4
+     * @param newTcp6 TCP segmentation over IPv6
+     */
+    public void takes(boolean newUdp, boolean newTcp4, boolean newTcp6) {
+        udp = newUdp;
+        tcp4 = newTcp4;
+        tcp6 = newTcp6;
+    }
+
     /** Address of the copy, virtio-net header first. */
-    long address() {
+    public long address() {
         return copy;
     }
 
-    /** Bytes of the copy. */
-    int length() {
+    /** Bytes of the copy, and of the headers of each frame of the run. */
+    public int length() {
         return NET_HEADER + payload;
     }
 
-    /** Whether the run is one of TCP, else of UDP. */
-    boolean isTcp() {
-        return tcp;
+    /** Bytes of the payload of each frame of the run but the last, which may have fewer. */
+    public int segmentBytes() {
+        return segmentBytes;
     }
 
-    /** Whether the run is one of IPv6, else of IPv4. */
-    boolean isIpv6() {
-        return ipv6;
+    /** Frames of the run. */
+    public int frames() {
+        return frames;
     }
 
     /** Bytes of the one frame that the run is, its virtio-net header among them. */
-    int runBytes() {
+    public int runBytes() {
         return NET_HEADER + payload + payloadBytes;
     }
 
-    /** Says whether a frame may leave its checksum to the receiver; one that must not is none of any run. */
-    void partial(boolean allowed) {
+    /** Says whether a frame may leave its checksum to the receiver, as it may at first; one that must not is no run. */
+    public void partial(boolean allowed) {
         partial = allowed;
     }
 
+    /** Says whether a frame comes from one who may vouch for its checksum (DATA_VALID): the kernel, but no guest. */
+    public void verified(boolean allowed) {
+        verified = allowed;
+    }
+
     /**
-     * Begins a run with a frame; returns false when it is none that others can follow.
+     * Begins a run with a frame; returns false when it is none that others can follow. Its checksum is not looked at.
      *
      * @param address of its virtio-net header
      * @param room    bytes of its first segment
      * @param length  bytes of all its segments
      * @param most    bytes that {@link #runBytes} may become
      */
-    boolean begin(long address, long room, int length, int most) {
-        if (room < MIN_BYTES || length > most) {
+    public boolean begin(long address, long room, int length, int most) {
+        if (room < MIN_BYTES || length > most || !(udp || tcp4 || tcp6)) {
             return false;
         }
         mostBytes = most;
         int copied = (int) Math.min(room, MAX_BYTES);
         RawMemory.copy(address, copy, copied);
         int bytes = length - NET_HEADER;
-        if (!network(bytes) || !transport(bytes) || NET_HEADER + payload > copied || !asksForNoMore(copy)) {
+        if (!network(bytes) || !isTaken() || !transport(bytes) || NET_HEADER + payload > copied
+            || !asksForNoMore(copy)) {
             return false;
         }
         segmentBytes = bytes - payload;
@@ -115,6 +143,10 @@ final class FlowHeaders implements AutoCloseable {
         nextPushed = false;
         ended = false;
         return segmentBytes > 0;
+    }
+
+    private boolean isTaken() {
+        return tcp ? ipv6 ? tcp6 : tcp4 : udp;
     }
 
     private boolean network(int bytes) {
@@ -151,7 +183,7 @@ final class FlowHeaders implements AutoCloseable {
     private boolean asksForNoMore(long header) {
         int flagsAndType = RawMemory.getShort(header);
         int place = RawMemory.getInt(header + VirtioNetHeader.CSUM_START_OFFSET);
-        return flagsAndType == 0
+        return flagsAndType == 0 || (verified && flagsAndType == VirtioNetHeader.DATA_VALID)
             || (partial && flagsAndType == VirtioNetHeader.NEEDS_CSUM && place == (transport | checksumOffset() << 16));
     }
 
@@ -163,7 +195,7 @@ final class FlowHeaders implements AutoCloseable {
      * Whether a frame's headers are those of the next one of the run, and there is room for it; parameters as for
      * {@link #begin}. The caller has yet to check its checksum, and then {@link #append} it.
      */
-    boolean follows(long address, long room, int length) {
+    public boolean follows(long address, long room, int length) {
         int bytes = length - NET_HEADER - payload;
         long next = address + NET_HEADER;
         return !ended && room >= NET_HEADER + payload && bytes > 0 && bytes <= segmentBytes
@@ -221,8 +253,14 @@ final class FlowHeaders implements AutoCloseable {
         return true;
     }
 
+    /** Whether a frame as long as the first one could still be part of the run. */
+    public boolean takesMore() {
+        return !ended && payload - NETWORK + payloadBytes + segmentBytes <= 0xFFFF
+            && runBytes() + segmentBytes <= mostBytes;
+    }
+
     /** The frame that {@link #follows}, of so many bytes, is part of the run. */
-    void append(int length) {
+    public void append(int length) {
         int bytes = length - NET_HEADER - payload;
         payloadBytes += bytes;
         frames++;
@@ -230,24 +268,50 @@ final class FlowHeaders implements AutoCloseable {
         ended = pushed || bytes < segmentBytes;
     }
 
-    /** Where the transport header of a frame begins, counted from its virtio-net header. */
-    int transportOffset() {
-        return NET_HEADER + transport;
+    /**
+     * Whether the checksum of a frame of the run is right; of one that is still to be computed, whether what is there
+     * is what it starts from.
+     *
+     * @param list    has the frame
+     * @param first   the entry that it begins in, with all its headers
+     * @param length  its bytes, virtio-net header included
+     */
+    public boolean isChecksumRight(IovecArray list, int first, int length) {
+        long address = list.base(first);
+        int flags = VirtioNetHeader.flags(address);
+        if (verified && flags == VirtioNetHeader.DATA_VALID) {
+            return true;
+        }
+        int headerBytes = NET_HEADER + transport;
+        long sum = pseudoHeader(length - headerBytes);
+        if (flags == VirtioNetHeader.NEEDS_CSUM) {
+            return (RawMemory.getShort(address + checksumPlace()) & 0xFFFF) == InternetChecksum.fold(sum);
+        }
+        long bytes = Math.min(length, list.length(first)) - headerBytes;
+        sum = InternetChecksum.add(sum, address + headerBytes, bytes);
+        long left = length - headerBytes - bytes;
+        for (int next = first + 1; left > 0; next++) {
+            long chunk = Math.min(left, list.length(next));
+            sum = ((length - headerBytes - left) & 1) == 0 ? InternetChecksum.add(sum, list.base(next), chunk)
+                : InternetChecksum.addOdd(sum, list.base(next), chunk);
+            left -= chunk;
+        }
+        return InternetChecksum.fold(sum) == InternetChecksum.RIGHT;
     }
 
     /** Where the checksum of a frame lies, counted from its virtio-net header. */
-    int checksumPlace() {
+    private int checksumPlace() {
         return NET_HEADER + transport + checksumOffset();
     }
 
     /** Sum of the pseudo header (RFC 768, RFC 9293, RFC 8200) of a transport header and payload of so many bytes. */
-    long pseudoHeader(int bytes) {
+    private long pseudoHeader(int bytes) {
         long sum = ipv6 ? InternetChecksum.add(0, frame + 22, 32) : InternetChecksum.add(0, frame + 26, 8);
         return InternetChecksum.add(InternetChecksum.add(sum, tcp ? TCP : UDP), bytes);
     }
 
     /** Makes the copy the headers of one frame that is the whole run, to be cut where it was put together. */
-    void finish() {
+    public void finish() {
         int transportBytes = payload - transport + payloadBytes;
         VirtioNetHeader.flags(copy, VirtioNetHeader.NEEDS_CSUM);
         VirtioNetHeader.gsoType(copy, gsoType());

@@ -50,14 +50,10 @@ final class CoalescedDelivery implements AutoCloseable {
     private void learn(long sender, long receiver) {
         senderFeatures = sender;
         receiverFeatures = receiver;
-        int takes = Offloads.takenByGuest(receiver);
-        int uso = Offloads.USO4 | Offloads.USO6;
-        boolean udp = (takes & uso) == uso;
-        boolean tcp4 = (takes & Offloads.TSO4) != 0;
-        boolean tcp6 = (takes & Offloads.TSO6) != 0;
-        coalescer.takes(udp, tcp4, tcp6);
+        int joined = Offloads.joined(receiver);
+        coalescer.takes((joined & Offloads.USO4) != 0, (joined & Offloads.TSO4) != 0, (joined & Offloads.TSO6) != 0);
         coalescer.partialChecksums((sender & Features.CSUM) != 0);
-        possible = (takes & Offloads.CSUM) != 0 && (udp || tcp4 || tcp6);
+        possible = joined != Offloads.NONE;
     }
 
     /** The first chain, from {@code from} on, with which a run seems to begin; the burst's end when there is none. */

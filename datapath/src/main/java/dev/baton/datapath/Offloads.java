@@ -86,6 +86,13 @@ final class Offloads {
         return set;
     }
 
+    /** What frames can be joined to for a guest that acked these features: no kind of frame but those it takes. */
+    static int joined(long features) {
+        int takes = takenByGuest(features);
+        int uso = (takes & (USO4 | USO6)) == (USO4 | USO6) ? USO4 | USO6 : NONE;
+        return (takes & CSUM) != 0 ? (takes & (TSO4 | TSO6)) | uso : NONE;
+    }
+
     /** The features to offer a guest whose wired port can give it these frames. */
     static long guestFeatures(int set) {
         long features = 0;

@@ -24,7 +24,7 @@ import java.util.function.BooleanSupplier;
  * <pre>
  *   driver a = driver b            virtqueue to virtqueue, split to packed and packed to split
  *   driver c = loopback            split virtqueue to TAP, TAP to split virtqueue
- *   driver d = loopback            the same, packed
+ *   driver d = loopback            the same, packed, coalesced on the way to the guest and not on the way from it
  *   loopback = loopback            TAP to TAP
  *   driver e = null                split virtqueue to null, null to split virtqueue
  *   driver f = null                the same, packed
@@ -54,7 +54,7 @@ final class Rehearsal implements AutoCloseable {
     private final Counters counters = new Counters("rehearsal", null);
     private final Baton baton = Baton.create("rehearsal");
     private final MemoryDriver[] drivers = {driver(0), driver(Features.RING_PACKED),
-        driver(0), driver(Features.RING_PACKED), driver(0), driver(Features.RING_PACKED),
+        driver(0), driver(SEGMENTED | Features.RING_PACKED), driver(0), driver(Features.RING_PACKED),
         driver(SEGMENTED), driver(SEGMENTED | Features.RING_PACKED)};
     private final LoopbackDevice loopback = LoopbackDevice.open("rehearsal", 4);
     private final NullFrame sent = new NullFrame(NullPortConfig.MIN_FRAME_BYTES);
@@ -132,8 +132,8 @@ final class Rehearsal implements AutoCloseable {
             }
             lanes.add(lane(0, new VirtqueueToVirtqueue(rx[0], tx[1], false),
                 new VirtqueueToVirtqueue(rx[1], tx[0], false)));
-            lanes.add(tapLane(1, 0, rx[2], tx[2]));
-            lanes.add(tapLane(2, 1, rx[3], tx[3]));
+            lanes.add(tapLane(1, 0, rx[2], tx[2], true));
+            lanes.add(tapLane(2, 1, rx[3], tx[3], false));
             lanes.add(lane(3, new TapToTap(queue(2), queueCounters, baton.slot(firstSlot + 2), queue(3), queueCounters),
                 new TapToTap(queue(3), queueCounters, baton.slot(firstSlot + 3), queue(2), queueCounters)));
             lanes.add(nullLane(4, rx[4], tx[4]));
@@ -146,11 +146,12 @@ final class Rehearsal implements AutoCloseable {
             return lane(index, new VirtqueueToNull(rx, queueCounters), new NullToVirtqueue(sent, queueCounters, tx));
         }
 
-        private Lane tapLane(int index, int queue, VirtqueueEnd rx, VirtqueueEnd tx) {
+        /** Coalesced on one of the two ways: what was joined already finds nothing to be joined with. */
+        private Lane tapLane(int index, int queue, VirtqueueEnd rx, VirtqueueEnd tx, boolean written) {
             Coalescer coalescer = new Coalescer(TapQueue.MAX_SEGMENTS);
-            coalescer.takes(true, true, true);
+            coalescer.takes(written, written, written);
             return lane(index, new VirtqueueToTap(rx, queue(queue), queueCounters, coalescer),
-                new TapToVirtqueue(queue(queue), queueCounters, baton.slot(firstSlot + queue), tx));
+                new TapToVirtqueue(queue(queue), queueCounters, baton.slot(firstSlot + queue), tx, !written));
         }
 
         private VirtqueueEnd end(int record) {

@@ -9,6 +9,7 @@ import dev.baton.virtqueue.ChainBurst;
 import dev.baton.virtqueue.VirtioNetHeader;
 import dev.baton.virtqueue.Virtqueue;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * TAP to guest without a copy of ours: the kernel writes each frame, header included, straight into the guest's
@@ -35,6 +36,8 @@ import java.util.List;
  * <p>A frame that fits no buffers now waits as the one pending frame until the driver offers more; only when no more
  * are to be expected is it dropped as too long. The spill lies in the baton, so that a pending frame
  * changes its owner with everything else.
+ *
+ * <p>Frames that one can stand for may go as one, see {@link CoalescedReads}.
  */
 final class TapToVirtqueue implements Transfer {
     /** So many small frames after a large one the bet on large frames is kept up. */
@@ -47,6 +50,7 @@ final class TapToVirtqueue implements Transfer {
     private final StagingSlot slot;
     private final long spill;
     private final TapBurst incoming;
+    private final @Nullable CoalescedReads coalesced;
     private long pendingAddress;
     private long pendingBytes;
     private int largeFrames;
@@ -59,7 +63,13 @@ final class TapToVirtqueue implements Transfer {
     private int delivered;
     private long deliveredBytes;
 
-    TapToVirtqueue(TapQueue source, QueueCounters sourceCounters, StagingSlot slot, VirtqueueEnd target) {
+    /**
+     * A way from a TAP to a guest.
+     *
+     * @param coalescing whether frames may be joined for a guest that takes segmented ones
+     */
+    TapToVirtqueue(TapQueue source, QueueCounters sourceCounters, StagingSlot slot, VirtqueueEnd target,
+                   boolean coalescing) {
         this.source = source;
         this.sourceCounters = sourceCounters;
         this.target = target;
@@ -67,6 +77,7 @@ final class TapToVirtqueue implements Transfer {
         this.spill = slot.spill();
         this.window = target.window();
         this.incoming = new TapBurst(source);
+        this.coalesced = coalescing ? new CoalescedReads(source, target, window, spill) : null;
     }
 
     @Override
@@ -92,17 +103,71 @@ final class TapToVirtqueue implements Transfer {
     private int readBurst(Virtqueue queue) {
         read = 0;
         readBytes = 0;
-        boolean more = true;
-        while (more && read < BURST && pendingBytes == 0) {
-            int wanted = Math.min(Math.max(expected - read, read), BURST - read);
-            boolean together = wanted >= TapBurst.WORTH_IT && gather(queue, wanted);
-            more = together ? readGathered(queue) : readFrame(queue) > 0;
+        CoalescedReads joined = coalesced;
+        if (joined != null && joined.possible()) {
+            readJoined(queue, joined);
+        } else {
+            readEach(queue);
         }
         expected = read;
         if (read > 0) {
             sourceCounters.received(read, readBytes);
         }
         return read;
+    }
+
+    private void readEach(Virtqueue queue) {
+        boolean more = true;
+        while (more && read < BURST && pendingBytes == 0) {
+            int wanted = Math.min(Math.max(expected - read, read), BURST - read);
+            boolean together = wanted >= TapBurst.WORTH_IT && gather(queue, wanted);
+            more = together ? readGathered(queue) : readFrame(queue) > 0;
+        }
+    }
+
+    /** Reads one frame after the other, those in a row of one flow as one. */
+    private void readJoined(Virtqueue queue, CoalescedReads joined) {
+        joined.reset();
+        boolean more = true;
+        while (more && read < BURST && pendingBytes == 0) {
+            more = joined.isOpen() ? readNext(queue, joined) : readFrame(queue) > 0;
+        }
+        if (joined.isOpen()) {
+            useRun(queue, joined);
+        }
+    }
+
+    /** Reads a frame for the run that is open. */
+    private boolean readNext(Virtqueue queue, CoalescedReads joined) {
+        long length = joined.read();
+        if (length <= 0) {
+            return false;
+        }
+        countRead(length);
+        if (!joined.append((int) length)) {
+            pendingAddress = joined.takeOut((int) length);
+            bet(length);
+            useRun(queue, joined);
+            pend(length);
+            deliverPending(queue);
+        } else if (!joined.isOpen()) {
+            useRun(queue, joined);
+        }
+        return true;
+    }
+
+    private void useRun(Virtqueue queue, CoalescedReads joined) {
+        delivered += joined.finish(queue);
+        deliveredBytes += joined.frameBytes();
+    }
+
+    /** Gives the guest a frame that lies in the next chains, unless it begins a run. */
+    private void useFrame(Virtqueue queue, long length) {
+        CoalescedReads joined = coalesced;
+        if (joined == null || !joined.possible() || !joined.begin((int) length)) {
+            window.use(queue, length);
+            deliveredOne(length);
+        }
     }
 
     /** Gathers buffers for so many frames; false when they have to be read one by one. */
@@ -122,7 +187,10 @@ final class TapToVirtqueue implements Transfer {
     private boolean readGathered(Virtqueue queue) {
         int found = incoming.read();
         for (int i = 0; i < found; i++) {
-            arrivedAlone(queue, incoming.lengthBytes(i));
+            long length = incoming.lengthBytes(i);
+            countRead(length);
+            window.use(queue, length);
+            deliveredOne(length);
         }
         cutOff(incoming.cutOff());
         return found == incoming.count();
@@ -131,12 +199,6 @@ final class TapToVirtqueue implements Transfer {
     private void countRead(long length) {
         read++;
         readBytes += length - VirtioNetHeader.LENGTH;
-    }
-
-    private void arrivedAlone(Virtqueue queue, long length) {
-        countRead(length);
-        window.use(queue, length);
-        deliveredOne(length);
     }
 
     /** Frames that were longer than any should have been: from now on there is room for them. */
@@ -168,7 +230,8 @@ final class TapToVirtqueue implements Transfer {
         if (length >= window.plainBytes(0)) {
             cutOff(1);
         } else if (length > 0) {
-            arrivedAlone(queue, length);
+            countRead(length);
+            useFrame(queue, length);
         }
         return length;
     }
@@ -231,14 +294,17 @@ final class TapToVirtqueue implements Transfer {
 
     private void arrived(Virtqueue queue, long length, int first, int count) {
         long offered = bytes(window.segments(), first, count);
-        boolean small = length <= window.chainBytes();
-        largeFrames = small ? Math.max(0, largeFrames - 1) : LARGE_FRAME_MEMORY;
+        bet(length);
         if (length <= offered) {
-            window.use(queue, length);
-            deliveredOne(length);
+            useFrame(queue, length);
         } else {
             overflowed(queue, length, first, offered);
         }
+    }
+
+    /** On frames like this one. */
+    private void bet(long length) {
+        largeFrames = length <= window.chainBytes() ? Math.max(0, largeFrames - 1) : LARGE_FRAME_MEMORY;
     }
 
     private void overflowed(Virtqueue queue, long length, int first, long offered) {
@@ -253,14 +319,16 @@ final class TapToVirtqueue implements Transfer {
     }
 
     private void deliverPending(Virtqueue queue) {
-        // One that waited for a guest with mergeable buffers is no frame for the next one, which has none.
-        boolean fits = target.mergeable() && window.offer(queue, pendingBytes) && window.bytesLeft() >= pendingBytes;
-        if (fits) {
+        boolean mergeable = target.mergeable();
+        long room = !window.offer(queue, mergeable ? pendingBytes : 1) ? 0
+            : mergeable ? window.bytesLeft() : window.chainBytes();
+        // One that waited for a guest whose headers have 12 bytes is no frame for the next one, whose have 10.
+        if (room >= pendingBytes && target.legacy() == null) {
             SegmentCopy.scatter(pendingAddress, window.segments(), window.segment(), pendingBytes);
             window.use(queue, pendingBytes);
             deliveredOne(pendingBytes);
             pend(0);
-        } else if (!target.mergeable() || !window.mayGrow(queue)) {
+        } else if (target.legacy() != null || (mergeable ? !window.mayGrow(queue) : room > 0)) {
             target.counters().txDrop(DropReason.TOO_LONG, 1);
             pend(0);
         } else {
@@ -320,6 +388,9 @@ final class TapToVirtqueue implements Transfer {
 
     @Override
     public void release() {
+        if (coalesced != null) {
+            coalesced.close();
+        }
         target.releaseWindow();
     }
 }

@@ -13,8 +13,8 @@ import java.nio.file.Path;
  * @param offloads   whether checksum and segmentation offload are offered, as far as the wired port takes them
  * @param memoryLimitBytes bytes of address space that the front-end's memory may take, 1 MiB to 16 TiB; more is
  *     refused
- * @param coalescing whether frames in a row of one UDP or TCP flow from another guest may go to this one as one, if it
- *     takes segmented frames
+ * @param coalescing whether frames in a row of one UDP or TCP flow, from another guest or a TAP, may go to this guest
+ *     as one, if it takes segmented frames
  * @param backendTransfer the switch of this device: whether in a handover the state of the back end that it is wired to
  *     is transferred; otherwise the new owner opens a back end of its own
  */

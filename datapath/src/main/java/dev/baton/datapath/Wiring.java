@@ -120,7 +120,7 @@ final class Wiring {
         if (source != null) {
             StagingSlot slot = from.stagingSlot(fromPair);
             return target != null ? new TapToTap(source, sourceCounters, slot, target, targetCounters)
-                : new TapToVirtqueue(source, sourceCounters, slot, end(to.txEnd(toPair)));
+                : new TapToVirtqueue(source, sourceCounters, slot, end(to.txEnd(toPair)), to.coalescing());
         }
         VirtqueueEnd sourceEnd = end(from.rxEnd(fromPair));
         return target != null ? new VirtqueueToTap(sourceEnd, target, targetCounters, coalescer(to))

@@ -188,6 +188,42 @@ class QemuTrafficIT {
         }
     }
 
+    /** The kernel sends one by one what it would leave to the guest to be segmented: the guest gets it joined. */
+    @Test
+    void whatTheKernelDoesNotSegmentIsJoinedForTheGuest() {
+        try (Workplace place = new Workplace(); Namespace host = new Namespace();
+                BatonProcess baton = baton(place, host, 1, ",coalesce=on");
+                QemuGuest guest = guest(place, QemuBinary.newest(), 1, "")) {
+            guest.awaitReady();
+            host.check("ethtool", "-K", "tap0", "tso", "off", "gso", "off");
+            final BatonProcess.Stat before = baton.settled();
+            final long packets = received(guest, "packets");
+            final long bytes = received(guest, "bytes");
+            try (HttpFile file = HttpFile.serve(host, place.path("www"), FILE_MEGABYTES)) {
+                assertThat(guest.check("wget -q -O - http://" + GuestChecks.HOST + ":" + HttpFile.PORT
+                        + "/data | md5sum")).startsWith(file.md5());
+            }
+            BatonProcess.Stat after = baton.settled();
+            long frames = after.rxFrames("tap0") - before.rxFrames("tap0");
+            long joined = after.number("vm0", "coalesced") - before.number("vm0", "coalesced");
+            final long got = received(guest, "packets") - packets;
+            System.out.printf("TCP to the guest, one by one: %d frames, %d joined; %d for the guest%n", frames, joined,
+                    got);
+            assertThat((after.rxBytes("tap0") - before.rxBytes("tap0")) / frames).as("bytes a frame from the kernel")
+                    .isLessThanOrEqualTo(MAX_FRAME);
+            assertThat((received(guest, "bytes") - bytes) / got).as("bytes a frame for the guest")
+                    .isGreaterThan(MAX_FRAME);
+            assertThat(joined).isGreaterThan(frames / 2);
+            assertThat(after.drops("vm0") + after.drops("tap0")).isZero();
+            assertThat(guest.number("awk '/^Tcp:/ && $2 ~ /[0-9]/ { print $14 }' /proc/net/snmp"))
+                    .as("segments that the guest found wrong").isZero();
+        }
+    }
+
+    private static long received(QemuGuest guest, String what) {
+        return guest.number("cat /sys/class/net/eth0/statistics/rx_" + what);
+    }
+
     /** A driver from before virtio 1.0: were it offered the bit GSO, it would take that for all of TSO. */
     @ParameterizedTest(name = "mergeable {0}")
     @ValueSource(booleans = {true, false})
