@@ -4,14 +4,25 @@ import dev.baton.datapath.AgentStats;
 import dev.baton.datapath.Datapath;
 import dev.baton.datapath.DatapathConfig;
 import dev.baton.datapath.IdleMode;
+import dev.baton.datapath.TapPortConfig;
 import dev.baton.datapath.VhostUserPort;
 import dev.baton.datapath.VhostUserPortConfig;
+import dev.baton.ffi.Fd;
+import dev.baton.ffi.NetDevice;
+import dev.baton.ffi.NetworkNamespace;
 import dev.baton.ffi.Sched;
 import dev.baton.vhostuser.ProtocolException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.net.StandardSocketOptions;
+import java.nio.ByteBuffer;
+import java.nio.channels.DatagramChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -29,8 +40,11 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * A UDP flow from a guest to a guest that takes segmented frames, with coalescing and without: what a frame takes from
- * ring to ring, with an agent on one CPU and both drivers on another. Needs two CPUs.
+ * A UDP flow to a guest that takes segmented frames, with coalescing and without, with an agent on one CPU and all
+ * others on another. Needs two CPUs, and root for a TAP.
+ *
+ * <p>From a guest: what a frame takes from ring to ring. From a TAP: a socket behind it sends each datagram with a call
+ * of its own, and the time is the sender's, for the most part.
  *
  * <p>The receiver forgets what it gets, so what it saves where a frame costs it something is not in the time. Told
  * beside, as sums over all iterations to be divided by {@code frames}: the agent's time ({@code agentNs}) and the
@@ -46,6 +60,13 @@ import org.openjdk.jmh.annotations.Warmup;
 public class FlowToGuestBenchmark {
     private static final int FRAMES = 512;
     private static final int QUEUE_SIZE = 1024;
+    private static final String TAP = "bench0";
+    /** Ethernet, IPv4 and UDP. */
+    private static final int HEADERS = 14 + 20 + 8;
+
+    /** Who sends: {@code guest} or {@code tap}. */
+    @Param({"guest", "tap"})
+    public String from;
 
     /** Whether the receiver's port coalesces. */
     @Param({"false", "true"})
@@ -57,8 +78,11 @@ public class FlowToGuestBenchmark {
 
     private Path folder;
     private Datapath datapath;
-    private FlowGuest sender;
     private FlowGuest receiver;
+    private @Nullable FlowGuest sender;
+    private @Nullable Fd namespace;
+    private @Nullable DatagramChannel socket;
+    private ByteBuffer datagram;
 
     /** What is told beside the time; of an iteration. */
     @State(Scope.Thread)
@@ -110,37 +134,81 @@ public class FlowToGuestBenchmark {
         int[] cpus = Sched.affinity();
         folder = Files.createTempDirectory("flow");
         datapath = Datapath.launch(DatapathConfig.defaults().withIdleMode(IdleMode.BUSY).withCpus(cpus[0]));
-        VhostUserPort from = datapath.add(VhostUserPortConfig.listen("from", folder.resolve("from")));
         VhostUserPort to = datapath.add(VhostUserPortConfig.listen("to", folder.resolve("to"))
             .withCoalescing(coalescing));
-        datapath.wire(from, to);
         byte[] frame = UdpFrame.of(new byte[] {2, 0, 0, 0, 0, 1}, frameBytes);
-        receiver = new FlowGuest(to.socketPath(), QUEUE_SIZE, frame);
-        sender = new FlowGuest(from.socketPath(), QUEUE_SIZE, frame);
+        if (from.equals("tap")) {
+            Fd created = NetworkNamespace.create();
+            namespace = created;
+            datapath.wire(to, datapath.add(TapPortConfig.named(TAP).withNetns("/proc/self/fd/" + created.value())));
+            socket = NetworkNamespace.call(created, FlowToGuestBenchmark::broadcaster);
+            datagram = ByteBuffer.allocateDirect(frameBytes - HEADERS);
+            receiver = new FlowGuest(to.socketPath(), QUEUE_SIZE, frame);
+        } else {
+            VhostUserPort port = datapath.add(VhostUserPortConfig.listen("from", folder.resolve("from")));
+            datapath.wire(port, to);
+            receiver = new FlowGuest(to.socketPath(), QUEUE_SIZE, frame);
+            sender = new FlowGuest(port.socketPath(), QUEUE_SIZE, frame);
+        }
         if (cpus.length > 1) {
             Sched.setAffinity(cpus[1]);
         }
     }
 
-    /** Sends, and waits until the other guest has all. The result is per frame. */
+    /** A socket whose datagrams leave by the TAP, whoever is there. */
+    private static DatagramChannel broadcaster() {
+        try {
+            NetDevice.ipv4Address(TAP, "10.81.0.1", 24);
+            return DatagramChannel.open().setOption(StandardSocketOptions.SO_BROADCAST, true)
+                .connect(new InetSocketAddress("10.81.0.255", UdpFrame.PORT));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Sends, and waits until the guest has all. The result is per frame. */
     @Benchmark
     @OperationsPerInvocation(FRAMES)
-    public void send(Beside beside) {
-        if (!sender.send(FRAMES)) {
-            throw new BenchFailure("the sender's queue is full");
-        }
-        while (!sender.allTaken()) {
-            receiver.receive();
+    public void send(Beside beside) throws IOException {
+        if (sender != null) {
+            send(sender);
+        } else {
+            send(Objects.requireNonNull(socket));
         }
         receiver.receive();
+    }
+
+    private void send(FlowGuest guest) {
+        if (!guest.send(FRAMES)) {
+            throw new BenchFailure("the sender's queue is full");
+        }
+        while (!guest.allTaken()) {
+            receiver.receive();
+        }
+    }
+
+    private void send(DatagramChannel channel) throws IOException {
+        long goal = agent().frames() + FRAMES;
+        for (int i = 0; i < FRAMES; i++) {
+            channel.write(datagram.clear());
+        }
+        while (agent().frames() < goal) {
+            receiver.receive();
+        }
     }
 
     /** Ends it all. */
     @TearDown
     public void close() throws IOException {
-        sender.close();
+        if (sender != null) {
+            sender.close();
+        }
         receiver.close();
         datapath.close();
+        if (socket != null && namespace != null) {
+            socket.close();
+            namespace.close();
+        }
         Files.delete(folder);
     }
 }
