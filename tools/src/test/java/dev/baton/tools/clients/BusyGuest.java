@@ -38,9 +38,11 @@ record BusyGuest(int queuePairs, Namespace host, Handovers batons, QemuGuest gue
      */
     static void with(int queuePairs, String device, Consumer<BusyGuest> test) {
         try (Workplace place = new Workplace(); Namespace host = new Namespace();
+                // Each frame is to be counted by all: the kernel takes those that were joined for one.
                 Handovers batons = new Handovers(BatonProcess.start(place,
                         "--port", "vhost-user:vm0,path=" + place.path("vm0") + ",queues=" + queuePairs,
-                        "--port", "tap:tap0,queues=" + queuePairs + ",netns=" + host.name(), "--wire", "vm0=tap0"));
+                        "--port", "tap:tap0,coalesce=off,queues=" + queuePairs + ",netns=" + host.name(),
+                        "--wire", "vm0=tap0"));
                 QemuGuest guest = QemuGuest.start(new QemuGuest.Config(QemuBinary.newest(), place.path("vm0"),
                         QemuGuest.Socket.CLIENT, queuePairs, device));
                 Child server = Child.start("iperf3-server", host.exec("iperf3", "--server", "--forceflush"))) {
