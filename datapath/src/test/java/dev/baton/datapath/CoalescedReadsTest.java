@@ -5,23 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
 import dev.baton.datapath.FlowPacket.Checksum;
-import dev.baton.ffi.Mapping;
 import dev.baton.ffi.RawMemory;
-import dev.baton.tap.TapConfig;
-import dev.baton.tap.TapDevice;
 import dev.baton.vhostuser.ProtocolException;
-import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.VirtioNetHeader;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.locks.LockSupport;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -42,109 +35,21 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @Timeout(60)
 class CoalescedReadsTest {
-    private static final String MTU = "9000";
     /** As many as a burst has: of the frames that wait, the first is read by itself and shows that others follow. */
     private static final int BURST = Transfer.BURST;
 
-    private TestNamespace namespace;
-    private TapDevice t0;
-    private Datapath datapath;
-    private VhostUserPort port;
-    private final Mapping buffer = Mapping.anonymous(TapDevice.MAX_FRAME_BYTES);
-    /** Frames that arrived, joined ones as one. */
-    private int arrived;
+    private BridgedTap tap;
 
     @BeforeEach
     void open() {
-        namespace = TestNamespace.createOrSkip();
-        t0 = TapDevice.open(TapConfig.builder("t0").networkNamespace(namespace.path()).up(true).build());
-        namespace.ip("link", "add", "br0", "type", "bridge", "mcast_snooping", "0");
-        namespace.ip("link", "set", "t0", "master", "br0", "mtu", MTU);
-        namespace.ip("link", "set", "br0", "up");
-        launch(true);
+        tap = new BridgedTap();
     }
 
     @AfterEach
     void close() {
-        if (namespace != null) {
-            datapath.close();
-            t0.close();
-            namespace.close();
+        if (tap != null) {
+            tap.close();
         }
-        buffer.close();
-    }
-
-    private void relaunch(boolean coalescing) {
-        datapath.close();
-        launch(coalescing);
-    }
-
-    private void launch(boolean coalescing) {
-        datapath = Datapath.launch(DatapathConfig.defaults().withName("test"));
-        TapPort t1 = datapath.add(TapPortConfig.named("t1").withNetns(namespace.path()));
-        namespace.ip("link", "set", "t1", "master", "br0", "mtu", MTU);
-        port = datapath.add(VhostUserPortConfig.listen("guest", TestSockets.path("guest"))
-            .withCoalescing(coalescing));
-        datapath.wire(port, t1);
-    }
-
-    private PortStats stats(String name) {
-        return Objects.requireNonNull(datapath.counters().ports().get(name));
-    }
-
-    /** What arrives, cut, when all of these packets wait in the TAP. */
-    private List<String> exchange(TestGuest guest, List<FlowPacket> packets) {
-        greet(guest);
-        CountDownLatch written = new CountDownLatch(1);
-        datapath.agents().getFirst().post(() -> Patience.await("all is written", () -> written.getCount() == 0));
-        packets.forEach(packet -> write(packet.header(), packet.frame()));
-        FlowPacket last = Flows.packet(false, false, 0, Checksum.NONE);
-        last.sourcePort = 1;
-        write(last.header(), last.frame());
-        written.countDown();
-        return receive(guest, CutFrames.of(List.of(last)).getFirst());
-    }
-
-    /** Waits until frames pass, and none is on its way. */
-    private void greet(TestGuest guest) {
-        FlowPacket greeting = Flows.packet(false, false, 0, Checksum.NONE);
-        int[] got = new int[1];
-        while (got[0] == 0) {
-            write(greeting.header(), greeting.frame());
-            LockSupport.parkNanos(1_000_000);
-            guest.receive(0, (address, length) -> got[0]++);
-            OffloadedFrames.checkTime("nothing passes");
-        }
-        greeting.sourcePort++;
-        write(greeting.header(), greeting.frame());
-        receive(guest, CutFrames.of(List.of(greeting)).getFirst());
-    }
-
-    private void write(byte[] header, byte[] frame) {
-        RawMemory.copyFromArray(header, 0, buffer.address(), header.length);
-        RawMemory.copyFromArray(frame, 0, buffer.address() + header.length, frame.length);
-        long length = (long) header.length + frame.length;
-        assertThat(t0.queue(0).write(buffer.address(), length)).isEqualTo(length);
-    }
-
-    private List<String> receive(TestGuest guest, String last) {
-        arrived = -1;
-        try (CutFrames cut = new CutFrames()) {
-            while (cut.frames().isEmpty() || !cut.frames().getLast().equals(last)) {
-                guest.receive(0, (address, length) -> received(cut, address, length));
-                OffloadedFrames.checkTime(cut.frames().size() + " frames arrived");
-            }
-            return cut.frames().subList(0, cut.frames().size() - 1);
-        }
-    }
-
-    private void received(CutFrames cut, long address, int length) {
-        byte[] header = new byte[VirtioNetHeader.LENGTH];
-        byte[] frame = new byte[length];
-        RawMemory.copyToArray(address - header.length, header, 0, header.length);
-        RawMemory.copyToArray(address, frame, 0, length);
-        assertThat(cut.add(header, frame)).as("frames of one").isPositive();
-        arrived++;
     }
 
     /** What arrives of them without coalescing arrives with it; returns how many were joined. */
@@ -152,20 +57,20 @@ class CoalescedReadsTest {
         List<String> plain = through(false, shape, packets);
         // A bridge drops what has a wrong IPv4 checksum.
         assertThat(plain).hasSizeBetween(packets.size() - 1, packets.size());
-        assertThat(stats("guest").coalesced()).isZero();
+        assertThat(tap.stats("guest").coalesced()).isZero();
         assertThat(through(true, shape, packets)).isEqualTo(plain);
-        return stats("guest").coalesced();
+        return tap.stats("guest").coalesced();
     }
 
     private List<String> through(boolean coalescing, TestGuest.Shape shape, List<FlowPacket> packets)
         throws ProtocolException {
-        relaunch(coalescing);
-        try (TestGuest guest = TestGuest.connect(port.socketPath(), shape)) {
+        tap.relaunch(coalescing);
+        try (TestGuest guest = tap.connect(shape)) {
             assertThat(guest.features & TAKES).as("offered").isEqualTo(TAKES);
-            List<String> frames = exchange(guest, packets);
-            Patience.await("all is counted", () -> stats("guest").tx().frames() == stats("t1").rx().frames());
-            assertThat(stats("guest").tx().bytes()).isEqualTo(stats("t1").rx().bytes());
-            assertThat(stats("guest").tx().drops()).isZero();
+            List<String> frames = tap.exchange(guest, packets);
+            Patience.await("all is counted", () -> tap.stats("guest").tx().frames() == tap.stats("t1").rx().frames());
+            assertThat(tap.stats("guest").tx().bytes()).isEqualTo(tap.stats("t1").rx().bytes());
+            assertThat(tap.stats("guest").tx().drops()).isZero();
             return frames;
         }
     }
@@ -187,7 +92,7 @@ class CoalescedReadsTest {
         assertThat(assertSame(receiver.shape(), Flows.run(flow, 20))).isBetween(18L, 19L);
         int headerBytes = flow.frame().length - flow.payload.length;
         int most = (0xFFFF - headerBytes + 14) / flow.payload.length;
-        assertThat(arrived).isBetween(1 + (19 + most - 1) / most, 2 + (18 + most - 1) / most);
+        assertThat(tap.arrived()).isBetween(1 + (19 + most - 1) / most, 2 + (18 + most - 1) / most);
     }
 
     /** Longer than any burst. */
@@ -195,7 +100,7 @@ class CoalescedReadsTest {
     void aLongRunIsJoinedInPieces() throws ProtocolException {
         List<FlowPacket> packets = Flows.run(Flows.packet(false, false, 100, Checksum.RIGHT), 10 * BURST);
         assertThat(assertSame(FlowReceiver.MERGEABLE.shape(), packets)).isEqualTo(10 * BURST - 1);
-        assertThat(arrived).isEqualTo(11);
+        assertThat(tap.arrived()).isEqualTo(11);
     }
 
     @Test
@@ -206,7 +111,7 @@ class CoalescedReadsTest {
         packets.addAll(Flows.run(Flows.packet(true, false, 200, Checksum.RIGHT), 3));
         packets.get(7).payload = new byte[1];
         assertThat(assertSame(FlowReceiver.MERGEABLE.shape(), packets)).isEqualTo(7);
-        assertThat(arrived).isEqualTo(3);
+        assertThat(tap.arrived()).isEqualTo(3);
     }
 
     @Test
@@ -245,7 +150,7 @@ class CoalescedReadsTest {
         List<FlowPacket> packets = Flows.mixture(seed, 600);
         List<String> plain = through(false, receiver.shape(), packets);
         assertThat(through(true, receiver.shape(), packets)).isEqualTo(plain);
-        assertThat(stats("guest").coalesced()).isPositive();
+        assertThat(tap.stats("guest").coalesced()).isPositive();
     }
 
     /** They keep their order; and none is read in pieces in vain. */
@@ -268,50 +173,35 @@ class CoalescedReadsTest {
         List<FlowPacket> small = Flows.run(Flows.packet(false, true, 100, Checksum.PARTIAL), 40);
         List<List<String>> results = new ArrayList<>();
         for (boolean coalescing : new boolean[] {false, true}) {
-            relaunch(coalescing);
-            try (TestGuest guest = TestGuest.connect(port.socketPath(), FlowReceiver.MERGEABLE.shape())) {
-                greet(guest);
-                CountDownLatch written = new CountDownLatch(1);
-                datapath.agents().getFirst().post(() -> Patience.await("all is written",
-                    () -> written.getCount() == 0));
-                for (int i = 0; i < 40; i++) {
-                    if (i % 15 == 14) {
-                        write(OffloadKind.TSO4.header(large), large.frame());
+            tap.relaunch(coalescing);
+            try (TestGuest guest = tap.connect(FlowReceiver.MERGEABLE.shape())) {
+                results.add(tap.exchange(guest, () -> {
+                    for (int i = 0; i < 40; i++) {
+                        if (i % 15 == 14) {
+                            tap.write(OffloadKind.TSO4.header(large), large.frame());
+                        }
+                        tap.write(small.get(i));
                     }
-                    write(small.get(i).header(), small.get(i).frame());
-                }
-                written.countDown();
-                results.add(receive(guest, CutFrames.of(small).getLast()));
+                }));
             }
         }
         assertThat(results.get(1)).isEqualTo(results.get(0));
-        assertThat(stats("guest").coalesced()).isGreaterThan(20);
+        assertThat(tap.stats("guest").coalesced()).isGreaterThan(20);
     }
 
     /** Both kinds of UDP segmentation or none: one type in the header stands for both. */
     @ParameterizedTest
     @CsvSource({"none,0", "CSUM,0", "CSUM TSO4,3", "CSUM TSO6,7", "CSUM TSO4 TSO6 USO4 USO6,13"})
     void aGuestGetsWhatItTakes(String takes, int joined) throws ProtocolException {
-        long features = TestGuest.FEATURES;
-        for (String word : takes.split(" ", -1)) {
-            features |= switch (word) {
-                case "CSUM" -> Features.GUEST_CSUM;
-                case "TSO4" -> Features.GUEST_TSO4;
-                case "TSO6" -> Features.GUEST_TSO6;
-                case "USO4" -> Features.GUEST_USO4;
-                case "USO6" -> Features.GUEST_USO6;
-                default -> 0;
-            };
-        }
         List<FlowPacket> packets = new ArrayList<>();
         packets.addAll(Flows.run(Flows.packet(false, true, 100, Checksum.RIGHT), 4));
         packets.get(3).flags = 0x18;
         packets.addAll(Flows.run(Flows.packet(true, true, 100, Checksum.RIGHT), 8));
         packets.get(11).flags = 0x18;
         packets.addAll(Flows.run(Flows.packet(false, false, 100, Checksum.RIGHT), 2));
-        try (TestGuest guest = TestGuest.connect(port.socketPath(), TestGuest.Shape.of(features))) {
-            assertThat(exchange(guest, packets)).isEqualTo(CutFrames.of(packets));
-            assertThat(stats("guest").coalesced()).isEqualTo(joined);
+        try (TestGuest guest = tap.connect(TestGuest.Shape.of(TestGuest.FEATURES | OffloadKind.taken(takes)))) {
+            assertThat(tap.exchange(guest, packets)).isEqualTo(CutFrames.of(packets));
+            assertThat(tap.stats("guest").coalesced()).isEqualTo(joined);
         }
     }
 
@@ -352,7 +242,7 @@ class CoalescedReadsTest {
                     sendSome();
                 }
                 while (cut.frames().size() < sent.size()) {
-                    guest.receive(0, (address, length) -> received(cut, address, length));
+                    guest.receive(0, (address, length) -> tap.received(cut, address, length));
                     OffloadedFrames.checkTime(cut.frames().size() + " of " + sent.size() + " frames arrived");
                 }
                 assertThat(cut.frames()).isEqualTo(sent);
@@ -364,7 +254,7 @@ class CoalescedReadsTest {
                 packet.id++;
                 packet.ttl = i % 20 == 19 ? 9 : 64;
                 random.nextBytes(packet.payload);
-                write(packet.header(), packet.frame());
+                tap.write(packet);
                 sent.addAll(CutFrames.of(List.of(packet)));
             }
         }
@@ -374,21 +264,21 @@ class CoalescedReadsTest {
     @Test
     void theOwnerMayChange() throws Exception {
         HandoverOptions options = HandoverOptions.defaults().withBackendTransfer(true).withRehearsals(0);
-        try (TestGuest guest = TestGuest.connect(port.socketPath(), FlowReceiver.MERGEABLE.shape())) {
-            greet(guest);
+        try (TestGuest guest = tap.connect(FlowReceiver.MERGEABLE.shape())) {
+            tap.greet(guest);
             Traffic traffic = new Traffic(guest);
             for (int i = 0; i < 10; i++) {
                 traffic.exchange(2);
-                long before = stats("guest").coalesced();
+                long before = tap.stats("guest").coalesced();
                 assertThat(before).isPositive();
                 CompletableFuture<Datapath> next = CompletableFuture.supplyAsync(
-                    () -> HandoverPair.attempt(datapath, options, options).datapath());
+                    () -> HandoverPair.attempt(tap.datapath(), options, options).datapath());
                 while (!next.isDone()) {
                     traffic.exchange(1);
                 }
-                datapath = next.get();
+                tap.owner(next.get());
                 traffic.exchange(2);
-                assertThat(stats("guest").coalesced()).isGreaterThan(before);
+                assertThat(tap.stats("guest").coalesced()).isGreaterThan(before);
             }
         }
     }
@@ -397,8 +287,8 @@ class CoalescedReadsTest {
     @Test
     void aBusyAgentAllocatesNothing() throws ProtocolException {
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-        try (TestGuest guest = TestGuest.connect(port.socketPath(), FlowReceiver.MERGEABLE.shape())) {
-            greet(guest);
+        try (TestGuest guest = tap.connect(FlowReceiver.MERGEABLE.shape())) {
+            tap.greet(guest);
             long agent = Arrays.stream(threads.getAllThreadIds())
                 .filter(id -> threads.getThreadInfo(id).getThreadName().equals("baton-agent-0"))
                 .findFirst().orElseThrow();
@@ -410,20 +300,20 @@ class CoalescedReadsTest {
                 allocated = threads.getThreadAllocatedBytes(agent) - before;
             }
             assertThat(allocated).as("bytes in a round").isZero();
-            assertThat(stats("guest").coalesced()).isPositive();
+            assertThat(tap.stats("guest").coalesced()).isPositive();
         }
     }
 
     /** Whatever it turns them into: other guests, and the frames that it gets later, are none the worse for it. */
     @Test
     void aGuestThatChangesItsBuffersMeanwhileSpoilsOnlyWhatItGets() throws Exception {
-        try (TestGuest guest = TestGuest.connect(port.socketPath(), FlowReceiver.MERGEABLE.shape())) {
-            greet(guest);
+        try (TestGuest guest = tap.connect(FlowReceiver.MERGEABLE.shape())) {
+            tap.greet(guest);
             AtomicBoolean stop = new AtomicBoolean();
             List<Long> slots = new ArrayList<>();
             byte[] greeting = Flows.packet(false, false, 0, Checksum.NONE).frame();
             while (slots.size() < 200) {
-                write(new byte[VirtioNetHeader.LENGTH], greeting);
+                tap.write(new byte[VirtioNetHeader.LENGTH], greeting);
                 guest.receive(0, (address, length) -> { }, slots::add);
             }
             Thread spoiler = Thread.ofPlatform().daemon().start(() -> {
@@ -437,11 +327,11 @@ class CoalescedReadsTest {
             });
             try {
                 FlowPacket packet = Flows.packet(false, false, 100, Checksum.RIGHT);
-                long goal = stats("guest").tx().frames() + 50_000;
-                while (stats("guest").tx().frames() < goal) {
+                long goal = tap.stats("guest").tx().frames() + 50_000;
+                while (tap.stats("guest").tx().frames() < goal) {
                     for (int i = 0; i < Traffic.WAITING; i++) {
                         packet.id++;
-                        write(packet.header(), packet.frame());
+                        tap.write(packet);
                     }
                     guest.receive(0, (address, length) -> { });
                     OffloadedFrames.checkTime("no more frames arrive");
@@ -450,8 +340,8 @@ class CoalescedReadsTest {
                 stop.set(true);
                 spoiler.join();
             }
-            assertThat(stats("guest").coalesced()).isPositive();
-            greet(guest);
+            assertThat(tap.stats("guest").coalesced()).isPositive();
+            tap.greet(guest);
             new Traffic(guest).exchange(2);
         }
     }

@@ -182,17 +182,7 @@ class GuestCoalescingTest {
     @CsvSource({"none,0", "CSUM,0", "TSO4 TSO6 USO4 USO6,0", "CSUM TSO4,4", "CSUM TSO6,8", "CSUM USO4,0",
         "CSUM USO6,0", "CSUM USO4 USO6,3", "CSUM TSO4 TSO6 USO4 USO6,15"})
     void aGuestGetsWhatItTakes(String takes, int joined) throws ProtocolException {
-        long features = TestGuest.FEATURES;
-        for (String word : takes.split(" ", -1)) {
-            features |= switch (word) {
-                case "CSUM" -> Features.GUEST_CSUM;
-                case "TSO4" -> Features.GUEST_TSO4;
-                case "TSO6" -> Features.GUEST_TSO6;
-                case "USO4" -> Features.GUEST_USO4;
-                case "USO6" -> Features.GUEST_USO6;
-                default -> 0;
-            };
-        }
+        long features = TestGuest.FEATURES | OffloadKind.taken(takes);
         // As many of each kind as a bit of the number expected.
         List<FlowPacket> packets = new ArrayList<>();
         packets.addAll(Flows.run(Flows.packet(false, false, 100, Checksum.RIGHT), 3));

@@ -45,6 +45,23 @@ enum OffloadKind {
         this.needed = needed;
     }
 
+    /** The features of a guest that takes these, in words: {@code CSUM TSO4}; {@code none} is no feature. */
+    static long taken(String words) {
+        long features = 0;
+        for (String word : words.split(" ", -1)) {
+            features |= switch (word) {
+                case "CSUM" -> Features.GUEST_CSUM;
+                case "TSO4" -> Features.GUEST_TSO4;
+                case "TSO6" -> Features.GUEST_TSO6;
+                case "USO4" -> Features.GUEST_USO4;
+                case "USO6" -> Features.GUEST_USO6;
+                case "none" -> 0;
+                default -> throw new IllegalArgumentException(word);
+            };
+        }
+        return features;
+    }
+
     FlowPacket packet(int payloadBytes) {
         FlowPacket packet = new FlowPacket();
         packet.tcp = tcp;
