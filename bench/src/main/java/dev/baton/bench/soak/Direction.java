@@ -21,6 +21,7 @@ import java.util.function.Function;
  *   rx.frames = tx.frames + tx.drops       and knows what became of each
  *   tx.frames = received + repeated        which the receiver confirms
  *   changed   = softwareOffload            what the receiver does not take as it was sent
+ *   joined    = coalesced                  what came as one with others
  *   repeated  = reordered = damaged = 0
  * </pre>
  *
@@ -62,8 +63,9 @@ final class Direction {
 
     /** What everybody has counted. */
     private record Account(Sides sides, long entered, Map<String, Long> rxDrops, long left,
-                           Map<String, Long> txDrops, long softwareOffload) {
-        static final Account NONE = new Account(new Sides(Tally.NONE, 0, 0, 0, 0), 0, Map.of(), 0, Map.of(), 0);
+                           Map<String, Long> txDrops, long softwareOffload, long coalesced) {
+        static final Account NONE = new Account(new Sides(Tally.NONE, 0, 0, 0, 0), 0, Map.of(), 0, Map.of(), 0,
+            0);
 
         long rxDropped() {
             return sum(rxDrops);
@@ -113,7 +115,7 @@ final class Direction {
         DirectionStats rx = source.rx();
         DirectionStats tx = target.tx();
         return new Account(sides.apply(counters), rx.frames(), new TreeMap<>(rx.dropsByReason()), tx.frames(),
-            new TreeMap<>(tx.dropsByReason()), target.softwareOffload());
+            new TreeMap<>(tx.dropsByReason()), target.softwareOffload(), target.coalesced());
     }
 
     /**
@@ -146,6 +148,8 @@ final class Direction {
             -slack, slack);
         balance.within("changed, less softwareOffload", tally.changed() - (now.softwareOffload - last.softwareOffload),
             -slack, slack);
+        balance.within("coalesced, less joined", now.coalesced - last.coalesced - tally.joined(), -slack,
+            slack + lost);
         balance.within("repeated", tally.repeated(), 0, slack);
         balance.exact("reordered", tally.reordered());
         balance.exact("damaged", tally.damaged());
@@ -160,9 +164,9 @@ final class Direction {
     /** The account of the whole run, as a line. */
     String line() {
         Tally tally = last.sides.tally();
-        return String.format(Locale.ROOT, "%-14s %9d %9d %9d %9d %9d %9d %9d %s", from + " to " + to,
+        return String.format(Locale.ROOT, "%-14s %9d %9d %9d %9d %9d %9d %9d %9d %s", from + " to " + to,
             tally.submitted(), tally.abandoned(), last.sides.given, tally.received(), tally.repeated(),
-            tally.pieces(), tally.changed(), drops());
+            tally.pieces(), tally.changed(), tally.joined(), drops());
     }
 
     /** The account of the whole run, as a tree for JSON. */
@@ -178,6 +182,7 @@ final class Direction {
         tree.put("repeated", tally.repeated());
         tree.put("pieces", tally.pieces());
         tree.put("changed", tally.changed());
+        tree.put("joined", tally.joined());
         tree.put("drops", drops());
         return tree;
     }

@@ -29,6 +29,7 @@ final class HostTrack extends Track {
     private final String tap;
     private final Stream stream;
     private final Arrivals arrivals;
+    private final SoakPacket packet = new SoakPacket();
     private final Mapping memory = Mapping.anonymous(2L * FRAME_BYTES);
     private final Fd socket;
     private final int burstsPerSecond;
@@ -80,13 +81,30 @@ final class HostTrack extends Track {
 
     private void send(int frames) {
         for (int i = 0; i < frames; i++) {
-            int length = drawLength();
-            SoakFrame.write(memory.address(), stream.id(), stream.submit(), length);
-            if (check(FileIo.write(socket.value(), memory.address(), length)) > 0) {
-                stream.taken(1);
+            if (traffic().nextInt(32) == 0) {
+                sendTrain();
             } else {
-                stream.abandoned(1);
+                int length = drawLength();
+                SoakFrame.write(memory.address(), stream.id(), stream.submit(), length);
+                write(length);
             }
+        }
+    }
+
+    private void sendTrain() {
+        int cars = packet.drawTrain(0, traffic());
+        for (int car = 0; car < cars; car++) {
+            packet.car(car);
+            packet.write(0, memory.address(), stream.id(), stream.submit());
+            write(packet.lengthBytes());
+        }
+    }
+
+    private void write(int length) {
+        if (check(FileIo.write(socket.value(), memory.address(), length)) > 0) {
+            stream.taken(1);
+        } else {
+            stream.abandoned(1);
         }
     }
 
@@ -143,5 +161,6 @@ final class HostTrack extends Track {
         socket.close();
         memory.close();
         arrivals.close();
+        packet.close();
     }
 }

@@ -28,28 +28,70 @@ final class SendQueue {
         return queue;
     }
 
-    /** Sends up to so many frames, as many as there is room for. */
+    /** Sends up to so many frames, those of a train counted as one; as many as there is room for. */
     void send(int frames, RandomGenerator random, SoakPacket packet) {
         reclaim();
-        for (int i = 0; i < frames; i++) {
-            VirtqueueDriver driver = queue.driver();
-            int header = queue.headerBytes();
-            boolean asks = SoakPacket.maySend(queue.features()) && random.nextInt(8) == 0;
-            int numbers = asks ? packet.draw(queue.features(), random) : 1;
-            int length = asks ? packet.lengthBytes() : drawLength(random);
-            long slot = queue.peek(header + length);
-            if (slot == 0 || driver.freeDescriptors() <= maxSegments) {
-                break;
-            }
-            RawMemory.fill(slot, header, (byte) 0);
-            if (asks) {
-                packet.write(slot, slot + header, stream.id(), stream.submit(numbers));
+        boolean room = true;
+        for (int i = 0; i < frames && room; i++) {
+            int kind = random.nextInt(32);
+            if (kind == 0) {
+                room = sendTrain(random, packet);
+            } else if (kind < 5 && SoakPacket.maySend(queue.features())) {
+                room = sendPacket(random, packet);
             } else {
-                SoakFrame.write(slot + header, stream.id(), stream.submit(), length);
+                room = sendFrame(random);
             }
-            queue.bind(add(driver, queue.guestOf(slot), header, length, random), header + length);
         }
         queue.publish();
+    }
+
+    private boolean sendFrame(RandomGenerator random) {
+        int length = drawLength(random);
+        long slot = slot(length);
+        if (slot != 0) {
+            SoakFrame.write(slot + queue.headerBytes(), stream.id(), stream.submit(), length);
+            add(slot, length, random);
+        }
+        return slot != 0;
+    }
+
+    private boolean sendPacket(RandomGenerator random, SoakPacket packet) {
+        int numbers = packet.draw(queue.features(), random);
+        long slot = slot(packet.lengthBytes());
+        if (slot != 0) {
+            packet.write(slot, slot + queue.headerBytes(), stream.id(), stream.submit(numbers));
+            add(slot, packet.lengthBytes(), random);
+        }
+        return slot != 0;
+    }
+
+    private boolean sendTrain(RandomGenerator random, SoakPacket packet) {
+        int cars = packet.drawTrain(queue.features(), random);
+        boolean room = true;
+        for (int car = 0; car < cars && room; car++) {
+            packet.car(car);
+            long slot = slot(packet.lengthBytes());
+            room = slot != 0;
+            if (room) {
+                packet.write(slot, slot + queue.headerBytes(), stream.id(), stream.submit());
+                add(slot, packet.lengthBytes(), random);
+            }
+        }
+        return room;
+    }
+
+    /** A slot for a frame of so many bytes, its virtio-net header zero; 0 without room. */
+    private long slot(int length) {
+        long slot = queue.driver().freeDescriptors() <= maxSegments ? 0 : queue.peek(queue.headerBytes() + length);
+        if (slot != 0) {
+            RawMemory.fill(slot, queue.headerBytes(), (byte) 0);
+        }
+        return slot;
+    }
+
+    private void add(long slot, int length, RandomGenerator random) {
+        int header = queue.headerBytes();
+        queue.bind(add(queue.driver(), queue.guestOf(slot), header, length, random), header + length);
     }
 
     private static int drawLength(RandomGenerator random) {

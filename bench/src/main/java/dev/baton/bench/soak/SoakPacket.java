@@ -9,17 +9,17 @@ import java.util.random.RandomGenerator;
 
 /**
  * A frame whose checksum, or whose segmentation, its sender leaves to others: UDP or TCP over IPv4 or IPv6. What it
- * carries are parts, each with a number of its own and all that is needed to know the whole frame again, so that a
- * receiver can tell what each part had to look like, byte for byte, whether it comes with the others or alone.
+ * carries are parts ({@link SoakPart}), each with a number of its own and all that is needed to know the whole frame
+ * again, so that a receiver can tell what each part had to look like, byte for byte, whether it comes with the others
+ * or alone.
+ *
+ * <p>Or a <i>train</i>: the sender has cut it itself, each part is a frame, and those in a row may come as one.
  *
  * <pre>
  *   virtio-net | Ethernet | IP | UDP or TCP | part | part | ... | last part
- *
- *    part   0        4       12      14      16           18           20     24
- *           | stream | first | index | parts | part bytes | last bytes | kind | seal | payload ...
  * </pre>
  *
- * <p>A frame takes as many numbers as it has parts, from {@code first} on. One that only asks for a checksum has one
+ * <p>A frame takes as many numbers as it has parts, from {@code first} on; one that only asks for a checksum has one
  * part. For one thread.
  */
 final class SoakPacket implements AutoCloseable {
@@ -46,15 +46,10 @@ final class SoakPacket implements AutoCloseable {
     private static final int KIND_TCP = 2;
     private static final int KIND_CUT = 4;
     private static final int KIND_ECN = 8;
+    private static final int KIND_TRAIN = 16;
+    /** The sender has filled in the checksum. */
+    private static final int KIND_SUMMED = 32;
 
-    private static final int FIRST = 4;
-    private static final int INDEX = 12;
-    private static final int PARTS = 14;
-    private static final int PART = 16;
-    private static final int LAST = 18;
-    private static final int KIND = 20;
-    private static final int SEAL = 24;
-    private static final int PAYLOAD = 32;
     /** What a frame of one part, cut or whole, has room for in 1514 bytes, whatever its headers. */
     private static final int MOST_PART_BYTES = 1514 - ETHERNET - IPV6_BYTES - TCP_BYTES;
     /** Parts of a frame at most. */
@@ -65,12 +60,12 @@ final class SoakPacket implements AutoCloseable {
 
     private int stream;
     private long first;
-    private int index;
     private int parts;
     private int partBytes;
     private int lastBytes;
     private int kind;
-    /** Parts in the frame that is looked at. */
+    /** Of the parts in the frame that is looked at, and how many there are. */
+    private final int[] indices = new int[MOST_PARTS];
     private int count;
 
     /** Whether a driver with these features may send such a frame at all. */
@@ -90,25 +85,55 @@ final class SoakPacket implements AutoCloseable {
         if ((features & needed) != 0 && random.nextInt(3) > 0) {
             kind |= KIND_CUT | (tcp && (features & Features.HOST_ECN) != 0 && random.nextBoolean() ? KIND_ECN : 0);
         }
-        partBytes = random.nextInt(PAYLOAD, MOST_PART_BYTES + 1);
-        int most = Math.min(MOST_PARTS, (MAX_BYTES - ETHERNET - IPV6_BYTES - TCP_BYTES) / partBytes);
-        parts = (kind & KIND_CUT) == 0 ? 1 : random.nextInt(2, random.nextBoolean() ? 6 : most + 1);
-        lastBytes = parts == 1 ? partBytes : random.nextInt(PAYLOAD, partBytes + 1);
-        index = 0;
-        count = parts;
+        drawParts((kind & KIND_CUT) != 0, random);
+        holds(0, parts);
         return parts;
+    }
+
+    /**
+     * Makes up a train for a driver with these features, or for the kernel, which has none; {@link #car} is next.
+     *
+     * @return how many frames it has, each of which takes a number
+     */
+    int drawTrain(long features, RandomGenerator random) {
+        kind = random.nextInt(4) | KIND_TRAIN;
+        kind |= maySend(features) && random.nextBoolean() ? 0 : KIND_SUMMED;
+        drawParts(true, random);
+        return parts;
+    }
+
+    private void drawParts(boolean several, RandomGenerator random) {
+        partBytes = random.nextInt(SoakPart.MIN_BYTES, MOST_PART_BYTES + 1);
+        int most = Math.min(MOST_PARTS, (MAX_BYTES - ETHERNET - IPV6_BYTES - TCP_BYTES) / partBytes);
+        parts = several ? random.nextInt(2, random.nextBoolean() ? 6 : most + 1) : 1;
+        lastBytes = several ? random.nextInt(SoakPart.MIN_BYTES, partBytes + 1) : partBytes;
+    }
+
+    /** The frame of the train that is to be written. */
+    void car(int part) {
+        holds(part, 1);
+    }
+
+    private void holds(int part, int inARow) {
+        count = inARow;
+        for (int i = 0; i < inARow; i++) {
+            indices[i] = part + i;
+        }
     }
 
     /**
      * Writes what was drawn, as its sender gives it away.
      *
-     * @param header the virtio-net header, of 10 or 12 bytes that are zero
+     * @param header the virtio-net header, of 10 or 12 bytes that are zero; 0: the frame is given to the kernel
+     * @param number of its first part
      */
     void write(long header, long frame, int ofStream, long number) {
         stream = ofStream;
-        first = number;
-        ask(header);
-        build(frame, true);
+        first = number - indices[0];
+        if (!is(KIND_SUMMED)) {
+            ask(header);
+        }
+        build(frame, !is(KIND_SUMMED));
     }
 
     /** Bytes of the frame. */
@@ -149,9 +174,12 @@ final class SoakPacket implements AutoCloseable {
         return is(KIND_TCP) ? TCP_CHECKSUM : UDP_CHECKSUM;
     }
 
-    /** Bytes of the parts {@code index} to {@code index + count}. */
     private int payloadBytes() {
-        return index + count == parts ? (count - 1) * partBytes + lastBytes : count * partBytes;
+        return hasLast() ? (count - 1) * partBytes + lastBytes : count * partBytes;
+    }
+
+    private boolean hasLast() {
+        return indices[count - 1] == parts - 1;
     }
 
     /** Writes the frame with these parts; returns its bytes. */
@@ -163,8 +191,9 @@ final class SoakPacket implements AutoCloseable {
         writeNetwork(frame + ETHERNET, headers() - ETHERNET + payload);
         writeTransport(frame + transport(), headers() - transport() + payload);
         long at = frame + headers();
-        for (int part = index; part < index + count; part++) {
-            at += writePart(at, part);
+        for (int i = 0; i < count; i++) {
+            SoakPart.describe(at, stream, first, parts, partBytes, lastBytes, kind);
+            at += SoakPart.seal(at, indices[i]);
         }
         fillIn(frame, headers() - transport() + payload, partial);
         return headers() + payload;
@@ -183,7 +212,7 @@ final class SoakPacket implements AutoCloseable {
         }
         word(at, 0x4500);
         word(at + 2, bytes);
-        word(at + 4, (int) first + index);
+        word(at + 4, (int) first + indices[0]);
         word(at + 6, 0);
         word(at + 8, 64 << 8 | protocol);
         word(at + 10, 0);
@@ -200,27 +229,12 @@ final class SoakPacket implements AutoCloseable {
             word(at + 4, bytes);
             return;
         }
-        RawMemory.putInt(at + 4, Integer.reverseBytes((int) first * 7919 + index * partBytes));
+        RawMemory.putInt(at + 4, Integer.reverseBytes((int) first * 7919 + indices[0] * partBytes));
         RawMemory.putInt(at + 8, Integer.reverseBytes(stream));
-        int flags = TCP_ACK | (index + count == parts ? TCP_PSH : 0) | (is(KIND_ECN) && index == 0 ? TCP_CWR : 0);
+        int flags = TCP_ACK | (hasLast() ? TCP_PSH : 0) | (is(KIND_ECN) && isBeginning() ? TCP_CWR : 0);
         word(at + 12, ((TCP_BYTES / 4) << 12) | flags);
         word(at + 14, 8192);
         RawMemory.putInt(at + 16, 0);
-    }
-
-    private int writePart(long at, int part) {
-        int bytes = part == parts - 1 ? lastBytes : partBytes;
-        RawMemory.putInt(at, stream);
-        RawMemory.putLong(at + FIRST, first);
-        RawMemory.putShort(at + INDEX, (short) part);
-        RawMemory.putShort(at + PARTS, (short) parts);
-        RawMemory.putShort(at + PART, (short) partBytes);
-        RawMemory.putShort(at + LAST, (short) lastBytes);
-        RawMemory.putInt(at + KIND, kind);
-        long seal = SoakFrame.seal(stream, first + part, bytes + (kind << 16));
-        RawMemory.putLong(at + SEAL, seal);
-        SoakFrame.fill(at, PAYLOAD, bytes, seal);
-        return bytes;
     }
 
     private void fillIn(long frame, int transportBytes, boolean partial) {
@@ -253,23 +267,38 @@ final class SoakPacket implements AutoCloseable {
         kind = type == IPV6_TYPE ? KIND_IPV6 : 0;
         kind |= RawMemory.getByte(frame + ETHERNET + (type == IPV6_TYPE ? 6 : 9)) == TCP ? KIND_TCP : 0;
         long at = frame + headers();
-        if (length < headers() + PAYLOAD || (RawMemory.getInt(at + KIND) & 3) != kind) {
+        if (length < headers() + SoakPart.MIN_BYTES || (SoakPart.kind(at) & 3) != kind) {
             return false;
         }
-        kind = RawMemory.getInt(at + KIND);
-        stream = RawMemory.getInt(at);
-        first = RawMemory.getLong(at + FIRST);
-        index = RawMemory.getShort(at + INDEX);
-        parts = RawMemory.getShort(at + PARTS);
-        partBytes = RawMemory.getShort(at + PART);
-        lastBytes = RawMemory.getShort(at + LAST);
-        boolean sound = parts >= 1 && parts <= MOST_PARTS && index >= 0 && index < parts && partBytes >= PAYLOAD
-            && lastBytes >= PAYLOAD && lastBytes <= partBytes && partBytes * parts < MAX_BYTES - headers();
-        count = 1;
-        if (sound && index == 0 && length > headers() + partBytes) {
-            count = parts;
+        kind = SoakPart.kind(at);
+        stream = SoakPart.stream(at);
+        first = SoakPart.first(at);
+        parts = SoakPart.parts(at);
+        partBytes = SoakPart.bytes(at);
+        lastBytes = SoakPart.lastBytes(at);
+        int index = SoakPart.index(at);
+        int least = SoakPart.MIN_BYTES;
+        if (parts < 1 || parts > MOST_PARTS || index < 0 || index >= parts || partBytes < least || lastBytes < least
+            || lastBytes > partBytes || partBytes * parts >= MAX_BYTES - headers()) {
+            return false;
         }
-        return sound;
+        boolean several = length > headers() + partBytes && (is(KIND_TRAIN) || index == 0);
+        holds(index, several ? Math.min((length - headers() + partBytes - 1) / partBytes, parts - index) : 1);
+        if (several && mayHaveGaps()) {
+            findParts(at);
+        }
+        return true;
+    }
+
+    /** Nothing tells that a datagram is missing in a row of them without numbers, as those of IPv4 have. */
+    private boolean mayHaveGaps() {
+        return is(KIND_TRAIN) && is(KIND_IPV6) && !is(KIND_TCP);
+    }
+
+    private void findParts(long at) {
+        for (int i = 1; i < count; i++) {
+            indices[i] = SoakPart.index(at + (long) i * partBytes);
+        }
     }
 
     /**
@@ -279,44 +308,51 @@ final class SoakPacket implements AutoCloseable {
      */
     boolean isIntact(long header, long frame, int length, long features) {
         boolean whole = header == 0 || accepted(features);
-        boolean partial = header == 0 || (features & Features.GUEST_CSUM) != 0;
-        if (count != (whole ? parts : 1) || (header != 0 && !isHeaderIntact(header, whole, partial))) {
+        if (is(KIND_TRAIN) ? count > 1 && !whole : count != (whole ? parts : 1)) {
             return false;
         }
-        return build(expected.address(), partial) == length && isSame(frame, expected.address(), length);
+        boolean partial = isSegmented() || (!is(KIND_SUMMED) && (header == 0 || takesPartial(features)));
+        return (header == 0 || isHeaderIntact(header, partial)) && build(expected.address(), partial) == length
+            && isSame(frame, expected.address(), length);
+    }
+
+    private static boolean takesPartial(long features) {
+        return (features & Features.GUEST_CSUM) != 0;
+    }
+
+    /** Whether it has come as one that is to be cut. */
+    private boolean isSegmented() {
+        return count > 1;
     }
 
     private static boolean isSame(long one, long other, int bytes) {
         return RawMemory.segment(one, bytes).mismatch(RawMemory.segment(other, bytes)) < 0;
     }
 
-    private boolean isHeaderIntact(long header, boolean whole, boolean partial) {
-        boolean segmented = whole && is(KIND_CUT);
+    private boolean isHeaderIntact(long header, boolean partial) {
         return VirtioNetHeader.flags(header) == (partial ? VirtioNetHeader.NEEDS_CSUM : 0)
-            && VirtioNetHeader.gsoType(header) == (segmented ? gsoType() : VirtioNetHeader.GSO_NONE)
-            && (!segmented || VirtioNetHeader.gsoSize(header) == partBytes)
+            && VirtioNetHeader.gsoType(header) == (isSegmented() ? gsoType() : VirtioNetHeader.GSO_NONE)
+            && (!isSegmented() || VirtioNetHeader.gsoSize(header) == partBytes)
             && (!partial || (VirtioNetHeader.csumStart(header) == transport()
                 && VirtioNetHeader.csumOffset(header) == checksumOffset()));
     }
 
-    /** Whether a driver with these features takes the frame as it was sent (virtio 1.2, 5.1.3). */
+    /** Whether a driver with these features takes several parts as one frame (virtio 1.2, 5.1.3). */
     private boolean accepted(long features) {
         long needed = Features.GUEST_CSUM;
-        if (is(KIND_CUT)) {
-            needed |= !is(KIND_TCP) ? Features.GUEST_USO4 | Features.GUEST_USO6
-                : is(KIND_IPV6) ? Features.GUEST_TSO6 : Features.GUEST_TSO4;
-            needed |= is(KIND_ECN) ? Features.GUEST_ECN : 0;
-        }
-        return !is(KIND_CUT) || (features & needed) == needed;
+        needed |= !is(KIND_TCP) ? Features.GUEST_USO4 | Features.GUEST_USO6
+            : is(KIND_IPV6) ? Features.GUEST_TSO6 : Features.GUEST_TSO4;
+        needed |= is(KIND_ECN) ? Features.GUEST_ECN : 0;
+        return parts == 1 || (features & needed) == needed;
     }
 
     int stream() {
         return stream;
     }
 
-    /** The number of its first part. */
-    long number() {
-        return first + index;
+    /** The number of one of its parts. */
+    long number(int part) {
+        return first + indices[part];
     }
 
     /** How many parts it has. */
@@ -329,19 +365,24 @@ final class SoakPacket implements AutoCloseable {
         return parts;
     }
 
+    /** Whether each of its parts was sent as a frame. */
+    boolean isTrain() {
+        return is(KIND_TRAIN);
+    }
+
     /** Whether it is one of several that a frame was cut into. */
     boolean isPiece() {
-        return count < parts;
+        return count < parts && !isTrain();
     }
 
     /** Whether its first part is the first of the frame that was sent. */
     boolean isBeginning() {
-        return index == 0;
+        return indices[0] == 0;
     }
 
-    /** Whether a receiver with these features, 0 for header as above, gets something else than was sent. */
+    /** Whether a receiver with these features, 0 for header as above, gets what was not sent and Baton has made. */
     boolean isChanged(long header, long features) {
-        return header != 0 && (isPiece() || (features & Features.GUEST_CSUM) == 0);
+        return header != 0 && (isPiece() || (!is(KIND_SUMMED) && !takesPartial(features)));
     }
 
     @Override

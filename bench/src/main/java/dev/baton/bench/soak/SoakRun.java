@@ -105,8 +105,8 @@ final class SoakRun {
         return "seed " + options.seed() + ": "
             + events().entrySet().stream().map(event -> event.getValue() + " " + event.getKey())
                 .collect(Collectors.joining(", ")) + "\n"
-            + String.format("  %-14s %9s %9s %9s %9s %9s %9s %9s %s%n", "", "submitted", "abandoned", "taken",
-                "received", "repeated", "pieces", "changed", "drops")
+            + String.format("  %-14s %9s %9s %9s %9s %9s %9s %9s %9s %s%n", "", "submitted", "abandoned", "taken",
+                "received", "repeated", "pieces", "changed", "joined", "drops")
             + directions.stream().map(direction -> "  " + direction.line() + "\n").collect(Collectors.joining());
     }
 

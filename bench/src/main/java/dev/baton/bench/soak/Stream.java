@@ -26,6 +26,9 @@ final class Stream {
     private long piecesOfFrames;
     private long piecesReceived;
     private long framesInPieces;
+    /** Frames that came as one with others, and what they came as. */
+    private long joined;
+    private long runs;
 
     Stream(int id, String name) {
         this.id = id;
@@ -79,9 +82,13 @@ final class Stream {
             return;
         }
         changed += isChanged ? 1 : 0;
-        boolean isNew = checker.accept(packet.number());
+        if (packet.isTrain()) {
+            arrivedInTrain(packet);
+            return;
+        }
+        boolean isNew = checker.accept(packet.number(0));
         for (int i = 1; i < packet.count(); i++) {
-            checker.accept(packet.number() + i);
+            checker.accept(packet.number(i));
         }
         if (!isNew) {
             repeated++;
@@ -97,6 +104,20 @@ final class Stream {
         }
     }
 
+    private void arrivedInTrain(SoakPacket packet) {
+        for (int i = 0; i < packet.count(); i++) {
+            if (checker.accept(packet.number(i))) {
+                received++;
+            } else {
+                repeated++;
+            }
+        }
+        if (packet.count() > 1) {
+            joined += packet.count();
+            runs++;
+        }
+    }
+
     /** One that has no number has come. */
     void arrived() {
         received++;
@@ -109,7 +130,7 @@ final class Stream {
 
     Tally tally() {
         return new Tally(submitted, taken, abandoned, received, repeated, checker.reordered(), damaged,
-            piecesReceived - framesInPieces, piecesOfFrames - piecesReceived, changed);
+            piecesReceived - framesInPieces, piecesOfFrames - piecesReceived, changed, joined, runs);
     }
 
     @Override

@@ -13,14 +13,21 @@ package dev.baton.bench.soak;
  * @param pieces    what arrived of a frame that was cut, beside the one that it is counted by
  * @param missing   pieces that did not arrive of frames of which some did
  * @param changed   what arrived cut, or with its checksum filled in, that was sent otherwise
+ * @param joined    of those received and repeated, what arrived as one with others
+ * @param runs      what these arrived as
  */
 record Tally(long submitted, long taken, long abandoned, long received, long repeated, long reordered, long damaged,
-             long pieces, long missing, long changed) {
-    static final Tally NONE = new Tally(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+             long pieces, long missing, long changed, long joined, long runs) {
+    static final Tally NONE = new Tally(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 
     /** Of frames that nobody numbers. */
     static Tally of(long sent, long received, long damaged) {
-        return new Tally(sent, sent, 0, received, 0, 0, damaged, 0, 0, 0);
+        return new Tally(sent, sent, 0, received, 0, 0, damaged, 0, 0, 0, 0, 0);
+    }
+
+    /** What was sent of these, and so many received by one who cannot tell them apart. */
+    Tally sent(long nowReceived) {
+        return new Tally(submitted, taken, abandoned, nowReceived, 0, 0, 0, 0, 0, 0, 0, 0);
     }
 
     /** All that has come to the receiver. */
@@ -31,11 +38,13 @@ record Tally(long submitted, long taken, long abandoned, long received, long rep
     Tally plus(Tally other) {
         return new Tally(submitted + other.submitted, taken + other.taken, abandoned + other.abandoned,
             received + other.received, repeated + other.repeated, reordered + other.reordered,
-            damaged + other.damaged, pieces + other.pieces, missing + other.missing, changed + other.changed);
+            damaged + other.damaged, pieces + other.pieces, missing + other.missing, changed + other.changed,
+            joined + other.joined, runs + other.runs);
     }
 
     Tally minus(Tally other) {
         return plus(new Tally(-other.submitted, -other.taken, -other.abandoned, -other.received, -other.repeated,
-            -other.reordered, -other.damaged, -other.pieces, -other.missing, -other.changed));
+            -other.reordered, -other.damaged, -other.pieces, -other.missing, -other.changed, -other.joined,
+            -other.runs));
     }
 }
