@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import org.agrona.concurrent.Agent;
 import org.jctools.queues.varhandle.SpscVarHandleArrayQueue;
 import org.jspecify.annotations.Nullable;
@@ -125,9 +126,17 @@ final class DatapathAgent implements Agent {
 
     /** Lets go of the lane as soon as a claimant looks at it; completed when it has. */
     CompletableFuture<Lane> release(Lane lane) {
+        return begin(done -> beginRelease(lane, done));
+    }
+
+    private CompletableFuture<Lane> begin(Consumer<CompletableFuture<Lane>> beginning) {
         CompletableFuture<Lane> done = new CompletableFuture<>();
         try {
-            execute(() -> beginRelease(lane, done));
+            execute(() -> {
+                if (!done.isDone()) {
+                    beginning.accept(done);
+                }
+            });
         } catch (DatapathException e) {
             // Whoever asked gives up; an agent that was stuck shall not do it later.
             done.cancel(false);
@@ -147,9 +156,7 @@ final class DatapathAgent implements Agent {
 
     /** Takes the lane as soon as its owner lets go; completed after the first burst. */
     CompletableFuture<Lane> claim(Lane lane) {
-        CompletableFuture<Lane> done = new CompletableFuture<>();
-        execute(() -> beginClaim(lane, done));
-        return done;
+        return begin(done -> beginClaim(lane, done));
     }
 
     /** Ends the claim; false when the lane is this agent's already. */
@@ -173,10 +180,8 @@ final class DatapathAgent implements Agent {
     // ---- on the agent's thread
 
     void beginRelease(Lane lane, CompletableFuture<Lane> done) {
-        if (!done.isDone()) {
-            lane.beginRelease();
-            releases.add(new Release(lane, done));
-        }
+        lane.beginRelease();
+        releases.add(new Release(lane, done));
     }
 
     void beginClaim(Lane lane, CompletableFuture<Lane> done) {

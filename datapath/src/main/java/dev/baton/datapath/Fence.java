@@ -1,5 +1,6 @@
 package dev.baton.datapath;
 
+import dev.baton.ffi.Errno;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.PidFd;
 import dev.baton.ffi.SyscallException;
@@ -35,12 +36,20 @@ final class Fence implements AutoCloseable {
         this.process = process;
     }
 
-    /** A fence around a process; one that is not there any more has ended. */
-    static Fence of(int pid) {
+    /**
+     * A fence around a process; one that is not there any more has ended.
+     *
+     * @throws HandoverException when nobody can tell whether it has
+     */
+    static Fence of(int pid) throws HandoverException {
         try {
             return new Fence(pid, PidFd.open(pid));
         } catch (SyscallException e) {
-            return new Fence(pid, null);
+            if (e.errno() == Errno.ESRCH) {
+                return new Fence(pid, null);
+            }
+            throw new HandoverException("channel", HandoverError.CANNOT_HAND_OVER,
+                "process " + pid + " cannot be watched: " + e.getMessage(), e);
         }
     }
 

@@ -66,12 +66,14 @@ final class Incoming {
             incoming.onConductor();
             // Read when the lanes are claimed; the descriptor stays open until then.
             return launched;
-        } catch (HandoverException e) {
+        } catch (HandoverException | RuntimeException e) {
             if (launched != null) {
                 launched.abandon();
             }
             description.close();
-            throw e;
+            throw e instanceof HandoverException refusal ? refusal
+                : new HandoverException(Section.DATAPATH.label(), HandoverError.CANNOT_HAND_OVER,
+                    String.valueOf(e.getMessage()), e);
         }
     }
 

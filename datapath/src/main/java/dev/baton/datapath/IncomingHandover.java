@@ -1,5 +1,6 @@
 package dev.baton.datapath;
 
+import dev.baton.ffi.SyscallException;
 import dev.baton.handover.Description;
 import dev.baton.handover.DescriptionReader;
 import dev.baton.handover.Edge;
@@ -79,7 +80,8 @@ final class IncomingHandover implements AutoCloseable {
     private synchronized void replace(Datapath built, Description newer) {
         close();
         datapath = built;
-        succession = built.baton().succession();
+        Succession next = built.baton().succession();
+        succession = succession == null ? next : next.inTurnOf(succession);
         description = newer;
         confirmedGeneration = newer.generation();
     }
@@ -196,7 +198,7 @@ final class IncomingHandover implements AutoCloseable {
             FormerCounters counters = Objects.requireNonNull(taken.allCounters().former());
             taken.topology().ports().forEach(port -> port.carry(counters));
             taken.allCounters().forgetFormer();
-            taken.agents().forEach(agent -> agent.execute(agent::pin));
+            taken.agents().forEach(IncomingHandover::moveToCpu);
             return this;
         });
         from.datapath().counters().close();
@@ -205,6 +207,16 @@ final class IncomingHandover implements AutoCloseable {
         datapath = null;
         description = null;
         return new Takeover(taken, from.datapath().attachments(), report);
+    }
+
+    /** An agent whose CPU cannot be had here runs on any: it has lanes, and nobody else has them any more. */
+    private static void moveToCpu(DatapathAgent agent) {
+        try {
+            agent.execute(agent::pin);
+        } catch (SyscallException e) {
+            System.getLogger(IncomingHandover.class.getPackageName()).log(System.Logger.Level.WARNING,
+                agent.roleName() + " runs on any CPU: " + e.getMessage());
+        }
     }
 
     private void confirm(LaneClaims claims) {

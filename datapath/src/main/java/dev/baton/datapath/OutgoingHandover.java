@@ -63,7 +63,7 @@ final class OutgoingHandover {
     List<LaneConfirmation> run() throws HandoverException {
         try {
             handOver();
-        } catch (HandoverException e) {
+        } catch (HandoverException | RuntimeException e) {
             datapath.conductor().run(datapath.topology()::disownClaimants);
             Succession succession = datapath.baton().succession();
             succession.evict(succession.claimant());
@@ -77,7 +77,7 @@ final class OutgoingHandover {
         Outgoing description = describe();
         // Like the new owner, and meanwhile: an owner that has never let go of a lane would do it interpreted.
         Rehearsal.run(options.rehearsals(), () -> peer.hasEnded(0));
-        HandoverMessages.awaitStep(channel, Section.PREPARED, generation, options.timeoutMs());
+        HandoverMessages.awaitStep(channel, Section.PREPARED, generation, options.patienceMs());
         faults.at(Edge.OUTGOING_PREPARED);
         options.controlPlane().freeze();
         try {
@@ -102,7 +102,7 @@ final class OutgoingHandover {
             HandoverMessages.awaitStep(channel, Section.CLAIMING, generation, options.timeoutMs());
             faults.at(Edge.OUTGOING_RELEASE);
             release();
-        } catch (HandoverException e) {
+        } catch (HandoverException | RuntimeException e) {
             datapath.conductor().run(datapath.topology()::serve);
             throw e;
         }
@@ -186,7 +186,16 @@ final class OutgoingHandover {
 
     /** Lets go of these no more; returns those that are gone. */
     private List<Lane> cancel(List<Lane> leaving) {
-        return forEach(leaving, (agent, lane) -> !agent.cancelRelease(lane));
+        return forEach(leaving, (agent, lane) -> !keeps(agent, lane));
+    }
+
+    private static boolean keeps(DatapathAgent agent, Lane lane) {
+        try {
+            return agent.cancelRelease(lane);
+        } catch (DatapathException e) {
+            // It is stuck, and looks at its commands before it lets go of anything.
+            return true;
+        }
     }
 
     /** From the peer, which does not live to serve them. */

@@ -2,6 +2,7 @@ package dev.baton.datapath;
 
 import dev.baton.ffi.RawMemory;
 import dev.baton.tap.TapDevice;
+import dev.baton.virtqueue.VirtioNetHeader;
 
 /**
  * Room in the baton for one frame that was read from a TAP and could not be delivered yet, so that it reaches the next
@@ -24,6 +25,8 @@ final class StagingSlot {
     private static final int DATA_BYTES = HEAD_ROOM + SPILL_BYTES;
 
     private final long address;
+    /** What was read of the slot the last time; the owner before may still write to it. */
+    private long looked;
 
     StagingSlot(long address) {
         this.address = address;
@@ -44,16 +47,19 @@ final class StagingSlot {
         RawMemory.putLongRelease(address, 0);
     }
 
-    /** Bytes of the pending frame, 0 without one; what is impossible counts as none. */
+    /** Looks for a pending frame: its bytes, 0 without one; what is impossible counts as none. */
     long pendingBytes() {
-        long pending = RawMemory.getLongAcquire(address);
-        long offset = pending & 0xFFFF_FFFFL;
-        long bytes = pending >>> Integer.SIZE;
-        return bytes <= SPILL_BYTES && offset <= DATA_BYTES - bytes ? bytes : 0;
+        looked = RawMemory.getLongAcquire(address);
+        long bytes = looked >>> Integer.SIZE;
+        return bytes >= VirtioNetHeader.LENGTH && bytes <= SPILL_BYTES && offset() <= DATA_BYTES - bytes ? bytes : 0;
     }
 
-    /** Where the pending frame lies, when there is one. */
+    /** Where the frame lies that {@link #pendingBytes} has found. */
     long pendingAddress() {
-        return address + DATA_OFFSET + (RawMemory.getLongAcquire(address) & 0xFFFF_FFFFL);
+        return address + DATA_OFFSET + offset();
+    }
+
+    private long offset() {
+        return looked & 0xFFFF_FFFFL;
     }
 }

@@ -11,6 +11,7 @@ import dev.baton.handover.Hello;
 import dev.baton.handover.Received;
 import dev.baton.handover.Section;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -254,6 +255,9 @@ public final class Standby implements AutoCloseable {
                 if (other.hasEnded(LOOK_MS)) {
                     succession.evict(claimant);
                 }
+            } catch (HandoverException e) {
+                // Nobody can tell at the moment, and the lanes wait for somebody.
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(LOOK_MS));
             }
         }
     }

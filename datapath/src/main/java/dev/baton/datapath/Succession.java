@@ -27,9 +27,18 @@ final class Succession {
 
     /** The next turn, as things stand; the owner lives, and has been heard of. */
     Succession(long address) {
+        this(address, RawMemory.getLongAcquire(address) & ~PID_MASK);
+    }
+
+    private Succession(long address, long turn) {
         this.address = address;
-        this.turn = RawMemory.getLongAcquire(address) & ~PID_MASK;
+        this.turn = turn;
         this.own = turn | (ProcessHandle.current().pid() & PID_MASK);
+    }
+
+    /** The turn of an earlier one, at this place: what an owner says can be heard when it is the owner no more. */
+    Succession inTurnOf(Succession earlier) {
+        return new Succession(address, earlier.turn);
     }
 
     /** False when another process claims, or somebody has taken this turn. */

@@ -2,6 +2,7 @@ package dev.baton.datapath;
 
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.IovecArray;
+import dev.baton.ffi.RawMemory;
 import dev.baton.tap.TapBurst;
 import dev.baton.tap.TapDevice;
 import dev.baton.tap.TapQueue;
@@ -274,7 +275,7 @@ final class TapToVirtqueue implements Transfer {
         }
         countRead(result);
         long length = result - LegacyFrames.MISSING_BYTES;
-        if (length <= bytes(segments, first, count)) {
+        if (length <= segments.bytes(first, count)) {
             legacy.received(segments, first);
             window.use(queue, length);
             deliveredOne(result);
@@ -284,16 +285,8 @@ final class TapToVirtqueue implements Transfer {
         return result;
     }
 
-    private static long bytes(IovecArray segments, int first, int count) {
-        long bytes = 0;
-        for (int i = first; i < first + count; i++) {
-            bytes += segments.length(i);
-        }
-        return bytes;
-    }
-
     private void arrived(Virtqueue queue, long length, int first, int count) {
-        long offered = bytes(window.segments(), first, count);
+        long offered = window.segments().bytes(first, count);
         bet(length);
         if (length <= offered) {
             useFrame(queue, length);
@@ -322,18 +315,25 @@ final class TapToVirtqueue implements Transfer {
         boolean mergeable = target.mergeable();
         long room = !window.offer(queue, mergeable ? pendingBytes : 1) ? 0
             : mergeable ? window.bytesLeft() : window.chainBytes();
-        // One that waited for a guest whose headers have 12 bytes is no frame for the next one, whose have 10.
-        if (room >= pendingBytes && target.legacy() == null) {
+        if (!isPendingTaken()) {
+            target.counters().txDrop(DropReason.OFFLOAD_NOT_NEGOTIATED, 1);
+            pend(0);
+        } else if (room >= pendingBytes) {
             SegmentCopy.scatter(pendingAddress, window.segments(), window.segment(), pendingBytes);
             window.use(queue, pendingBytes);
             deliveredOne(pendingBytes);
             pend(0);
-        } else if (target.legacy() != null || (mergeable ? !window.mayGrow(queue) : room > 0)) {
+        } else if (mergeable ? !window.mayGrow(queue) : room > 0) {
             target.counters().txDrop(DropReason.TOO_LONG, 1);
             pend(0);
         } else {
             starved = true;
         }
+    }
+
+    /** It may have waited for a guest that took other frames, or whose headers have 12 bytes and not 10. */
+    private boolean isPendingTaken() {
+        return target.legacy() == null && Offloads.accepted(RawMemory.getLong(pendingAddress), target.features());
     }
 
     private void pend(long bytes) {

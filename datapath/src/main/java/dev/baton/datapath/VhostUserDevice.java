@@ -11,6 +11,7 @@ import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.GuestMemory;
 import dev.baton.virtqueue.QueueState;
 import dev.baton.virtqueue.Virtqueue;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -177,17 +178,18 @@ final class VhostUserDevice implements BackendDevice {
     @Override
     public QueueState stopRing(int index) {
         Running stopped = Objects.requireNonNull(running[index], "virtqueue is not running");
-        running[index] = null;
         VirtqueueEnd end = end(index);
         if (preparing) {
             end.forget();
-            return stopped.queue.state().restarted();
+        } else {
+            stopped.enabled = false;
+            tellPeer(index);
+            port.atQuiescentPoint(index / 2, () -> {
+                end.stop();
+                end.enable(false);
+            });
         }
-        tellPeer(index);
-        port.atQuiescentPoint(index / 2, () -> {
-            end.stop();
-            end.enable(false);
-        });
+        running[index] = null;
         return stopped.queue.state().restarted();
     }
 
@@ -292,7 +294,7 @@ final class VhostUserDevice implements BackendDevice {
 
     @Override
     public void refused(ProtocolException why) {
-        port.refused(why);
+        port.fault(why);
     }
 
     @Override
@@ -300,8 +302,10 @@ final class VhostUserDevice implements BackendDevice {
         featuresAcked(0);
     }
 
+    /** Virtqueues that an agent did not stop are left to it. */
     @Override
     public void disconnected() {
+        Arrays.fill(running, null);
         featuresAcked(0);
     }
 }

@@ -3,6 +3,7 @@ package dev.baton.datapath;
 import dev.baton.ffi.Epoll;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.RawMemory;
+import dev.baton.ffi.SyscallException;
 import dev.baton.ffi.UnixSocket;
 import dev.baton.handover.FrontEndState;
 import dev.baton.vhostuser.BackendConnection;
@@ -46,6 +47,7 @@ public final class VhostUserPort extends VirtqueuePort {
     private long connectionToken;
     private String lastProblem = "";
     private boolean frozen;
+    private boolean blockedWhileFrozen;
     /** Changes of connections that are gone. */
     private long pastChanges;
     /** Why the connection that another owner served was not taken up, until that is told. */
@@ -71,9 +73,7 @@ public final class VhostUserPort extends VirtqueuePort {
     /** A port that another owner still serves; {@link #restoreConnection} and {@link #serve} follow. */
     VhostUserPort(FrontEndState state, Counters counters, Baton baton, Conductor conductor) {
         super(state.name(), state.queuePairs(), counters, baton, conductor, state.firstQueueRecord());
-        this.config = new VhostUserPortConfig(state.name(), Path.of(state.socketPath()),
-            state.listens() ? SocketMode.SERVER : SocketMode.CLIENT, state.queuePairs(), state.offloads(),
-            state.memoryLimitBytes(), state.coalescing(), state.backendTransfer());
+        this.config = VhostUserPortConfig.of(state);
         this.conductor = conductor;
         this.faults = new PortFaults(config.name(), counters);
         this.device = new VhostUserDevice(this, config);
@@ -84,8 +84,7 @@ public final class VhostUserPort extends VirtqueuePort {
     }
 
     private void guardSignals() {
-        Runnable tell = () -> conductor.post(this::signalBlocked);
-        signals().forEach(signal -> conductor.guard().watch(signal, tell));
+        signals().forEach(signal -> conductor.guard().watch(signal, () -> conductor.post(this::signalBlocked)));
     }
 
     private Stream<GuardedSignal> signals() {
@@ -98,10 +97,8 @@ public final class VhostUserPort extends VirtqueuePort {
     FrontEndState save() {
         BackendConnection served = connection;
         return new FrontEndState(name(), queuePairs(), config.backendTransfer(),
-            config.socket().toAbsolutePath().toString(),
-            config.mode() == SocketMode.SERVER, config.offloads(), config.memoryLimitBytes(), config.coalescing(),
-            firstQueueRecord(),
-            socket.listener(),
+            config.socket().toAbsolutePath().toString(), config.mode() == SocketMode.SERVER, config.offloads(),
+            config.memoryLimitBytes(), config.coalescing(), firstQueueRecord(), socket.listener(),
             served == null ? null : served.socket(), served == null ? null : served.state());
     }
 
@@ -192,6 +189,9 @@ public final class VhostUserPort extends VirtqueuePort {
         } else if (peer() != null) {
             socket.resume();
         }
+        if (blockedWhileFrozen) {
+            signalBlocked();
+        }
     }
 
     @Override
@@ -206,12 +206,7 @@ public final class VhostUserPort extends VirtqueuePort {
 
     @Override
     public String describe() {
-        return "vhost-user:" + name() + ",path=" + config.socket() + ",queues=" + queuePairs()
-            + (config.mode() == SocketMode.CLIENT ? ",mode=client" : "") + (config.offloads() ? "" : ",offloads=off")
-            + (config.memoryLimitBytes() == VhostUserPortConfig.MAX_MEMORY_LIMIT_BYTES ? ""
-                : ",memory-limit=" + ByteSize.text(config.memoryLimitBytes()))
-            + (config.coalescing() ? ",coalesce=on" : "")
-            + (config.backendTransfer() ? "" : ",backend-transfer=off");
+        return config.describe();
     }
 
     @Override
@@ -268,8 +263,13 @@ public final class VhostUserPort extends VirtqueuePort {
 
     private void connected(Fd accepted) {
         BackendConnection accepting = new BackendConnection(accepted, device);
+        try {
+            watch(accepting);
+        } catch (SyscallException e) {
+            accepted.close();
+            throw e;
+        }
         connection = accepting;
-        watch(accepting);
         socket.pause();
         LOG.log(Level.DEBUG, "{0}: front-end connected", name());
     }
@@ -299,8 +299,7 @@ public final class VhostUserPort extends VirtqueuePort {
             open = false;
         }
         if (!open) {
-            disconnect();
-            socket.resume();
+            leave();
         }
         if (conductor.standbys().upToDate()) {
             settle();
@@ -321,21 +320,33 @@ public final class VhostUserPort extends VirtqueuePort {
 
     /** An agent, or the conductor, was held up by an eventfd of this front-end's. */
     private void signalBlocked() {
-        if (connection != null) {
+        blockedWhileFrozen = frozen;
+        if (!frozen && connection != null) {
             drop(new ProtocolException(ErrorKind.EVENTFD_BLOCKS, "the front-end filled an eventfd and made it block"));
         }
     }
 
-    private void fault(ProtocolException why) {
+    /** Something of the front-end's was refused; its connection may go on. */
+    void fault(ProtocolException why) {
         faults.count(why.kind());
         problem(why.getMessage());
     }
 
     private void drop(ProtocolException why) {
         fault(why);
-        disconnect();
-        if (!frozen) {
-            socket.resume();
+        leave();
+    }
+
+    /** Waits for the next front-end, also where an agent keeps a virtqueue of the last one. */
+    private void leave() {
+        try {
+            disconnect();
+        } catch (DatapathException e) {
+            problem(e.getMessage());
+        } finally {
+            if (!frozen) {
+                socket.resume();
+            }
         }
     }
 
@@ -348,11 +359,6 @@ public final class VhostUserPort extends VirtqueuePort {
             gone.close();
             LOG.log(Level.DEBUG, "{0}: front-end gone", name());
         }
-    }
-
-    /** A request was refused and the connection goes on. */
-    void refused(ProtocolException why) {
-        fault(why);
     }
 
     @Override

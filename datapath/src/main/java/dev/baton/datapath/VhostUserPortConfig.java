@@ -1,5 +1,6 @@
 package dev.baton.datapath;
 
+import dev.baton.handover.FrontEndState;
 import dev.baton.vhostuser.BackendDevice;
 import java.nio.file.Path;
 
@@ -78,5 +79,20 @@ public record VhostUserPortConfig(String name, Path socket, SocketMode mode, int
     public VhostUserPortConfig withBackendTransfer(boolean newBackendTransfer) {
         return new VhostUserPortConfig(name, socket, mode, queuePairs, offloads, memoryLimitBytes, coalescing,
             newBackendTransfer);
+    }
+
+    /** The configuration of a port that another owner made. */
+    static VhostUserPortConfig of(FrontEndState state) {
+        return new VhostUserPortConfig(state.name(), Path.of(state.socketPath()),
+            state.listens() ? SocketMode.SERVER : SocketMode.CLIENT, state.queuePairs(), state.offloads(),
+            state.memoryLimitBytes(), state.coalescing(), state.backendTransfer());
+    }
+
+    /** As an option of the command line. */
+    String describe() {
+        return "vhost-user:" + name + ",path=" + socket + ",queues=" + queuePairs
+            + (mode == SocketMode.CLIENT ? ",mode=client" : "") + (offloads ? "" : ",offloads=off")
+            + (memoryLimitBytes == MAX_MEMORY_LIMIT_BYTES ? "" : ",memory-limit=" + ByteSize.text(memoryLimitBytes))
+            + (coalescing ? ",coalesce=on" : "") + (backendTransfer ? "" : ",backend-transfer=off");
     }
 }

@@ -29,6 +29,8 @@ final class VhostUserSocket implements AutoCloseable {
     private @Nullable Fd listener;
     private long listenerToken;
     private boolean running;
+    /** Whether the last attempt to accept a connection failed. */
+    private boolean failing;
 
     VhostUserSocket(VhostUserPortConfig config, Conductor conductor, Consumer<Fd> connected) {
         this.config = config;
@@ -95,6 +97,10 @@ final class VhostUserSocket implements AutoCloseable {
 
     void resume() {
         running = true;
+        listen();
+    }
+
+    private void listen() {
         Fd current = listener;
         if (current != null && listenerToken == 0) {
             listenerToken = conductor.watch(current, Epoll.IN, events -> accept(current));
@@ -103,6 +109,10 @@ final class VhostUserSocket implements AutoCloseable {
 
     void pause() {
         running = false;
+        rest();
+    }
+
+    private void rest() {
         Fd current = listener;
         if (current != null && listenerToken != 0) {
             conductor.unwatch(current, listenerToken);
@@ -115,14 +125,23 @@ final class VhostUserSocket implements AutoCloseable {
             Fd accepted = UnixSocket.accept(from, true);
             if (accepted != null) {
                 connected.accept(accepted);
+                failing = false;
             }
         } catch (SyscallException e) {
-            System.getLogger(getClass().getPackageName())
-                .log(System.Logger.Level.WARNING, "{0}: {1}", config.name(), e.getMessage());
+            // Who waits there waits on, so there is nothing to be told of until the next tick.
+            rest();
+            if (!failing) {
+                failing = true;
+                System.getLogger(getClass().getPackageName())
+                    .log(System.Logger.Level.WARNING, "{0}: {1}", config.name(), e.getMessage());
+            }
         }
     }
 
     void tick() {
+        if (running) {
+            listen();
+        }
         if (config.mode() == SocketMode.CLIENT && running) {
             try {
                 Fd socket = UnixSocket.connect(config.socket(), UnixSocket.STREAM, true);

@@ -43,13 +43,14 @@ final class VirtqueueEnd {
     }
 
     void start(Virtqueue newQueue, long ackedFeatures, @Nullable EventFd newKick, @Nullable EventFd newCall) {
-        queue = newQueue;
         generation++;
         features(ackedFeatures);
         kick(newKick);
         faultReported = false;
         newQueue.keep(record);
         newQueue.disableNotifications();
+        // Only now, for the access to its memory may have failed.
+        queue = newQueue;
         // The driver may have gone to sleep on a used buffer whose notification a former owner did not send.
         call(newCall);
     }

@@ -56,6 +56,7 @@ final class VirtqueueToTap implements Transfer {
     @Override
     public int doBurst(ChainBurst burst) {
         Virtqueue queue = source.queue();
+        blocked = false;
         if (queue == null) {
             return 0;
         }
@@ -75,7 +76,6 @@ final class VirtqueueToTap implements Transfer {
         coalesced = 0;
         calls = 0;
         alone = 0;
-        blocked = false;
         touched = touch(burst, count);
         LegacyFrames legacy = source.legacy();
         while (taken < count && calls < BURST && !blocked) {

@@ -58,6 +58,7 @@ final class VirtqueueToVirtqueue implements Transfer {
     @Override
     public int doBurst(ChainBurst burst) {
         Virtqueue sourceQueue = source.queue();
+        starved = false;
         if (sourceQueue == null) {
             return 0;
         }
@@ -70,7 +71,7 @@ final class VirtqueueToVirtqueue implements Transfer {
             return source.discard(sourceQueue, burst, count);
         }
         Virtqueue targetQueue = target.queue();
-        return targetQueue == null || !target.enabled()
+        return targetQueue == null || targetQueue.fault() != null || !target.enabled()
             ? dropAll(sourceQueue, burst, count) : forward(sourceQueue, targetQueue, burst, count);
     }
 
@@ -80,7 +81,6 @@ final class VirtqueueToVirtqueue implements Transfer {
         delivered = 0;
         deliveredBytes = 0;
         placer.reset();
-        starved = false;
         boolean legacy = source.legacy() != null || target.legacy() != null;
         CoalescedDelivery joined = legacy ? null : coalesced;
         int taken = joined != null && joined.possible() ? forwardJoined(sourceQueue, targetQueue, burst, joined)

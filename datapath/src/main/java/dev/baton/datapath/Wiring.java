@@ -155,15 +155,20 @@ final class Wiring {
             throw new DatapathException("the queue pair is with " + to.roleName() + " already");
         }
         CompletableFuture<Lane> claimed = to.claim(lane);
-        CompletableFuture<Lane> released = from.release(lane);
+        CompletableFuture<Lane> released;
+        try {
+            released = from.release(lane);
+        } catch (DatapathException e) {
+            to.cancelClaim(lane);
+            throw e;
+        }
         try {
             released.thenCombine(claimed, (_, taken) -> taken).get(MOVE_TIMEOUT_MS, TimeUnit.MILLISECONDS);
         } catch (TimeoutException | InterruptedException | ExecutionException e) {
             if (e instanceof InterruptedException) {
                 Thread.currentThread().interrupt();
             }
-            if (from.cancelRelease(lane)) {
-                to.cancelClaim(lane);
+            if (stays(lane, from, to)) {
                 throw new DatapathException(to.roleName() + " did not take the queue pair within " + MOVE_TIMEOUT_MS
                     + " ms; it stays with " + from.roleName(), e);
             }
@@ -175,15 +180,41 @@ final class Wiring {
         return lane.blackout();
     }
 
+    /** Ends a move that was begun, unless it is done by now. */
+    private static boolean stays(Lane lane, DatapathAgent from, DatapathAgent to) {
+        try {
+            if (!from.cancelRelease(lane)) {
+                return false;
+            }
+        } catch (DatapathException e) {
+            // It is stuck, and looks at its commands before it lets go of anything.
+            return to.cancelClaim(lane);
+        }
+        to.cancelClaim(lane);
+        return true;
+    }
+
     /** Takes the lanes from their agents; afterwards nobody touches the queues of either port. */
     void undo() {
         for (Lane lane : lanes) {
             DatapathAgent agent = owner(lane);
             agent.execute(() -> agent.remove(lane));
             assign(lanes.indexOf(lane), null);
+            forgetPending(lanes.indexOf(lane));
             baton.freeLane(lane.index());
         }
         release();
+    }
+
+    /** A frame that waits for one guest is none for whoever is wired next. */
+    private void forgetPending(int lane) {
+        for (Port port : List.of(wire.a(), wire.b())) {
+            for (int pair = lane; pair < port.queuePairs(); pair += laneCount(wire)) {
+                if (port.tapQueue(pair) != null) {
+                    port.stagingSlot(pair).clear();
+                }
+            }
+        }
     }
 
     /** Frees memory of the transfers; nobody runs them any more. */

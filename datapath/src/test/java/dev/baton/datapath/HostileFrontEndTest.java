@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.baton.ffi.EventFd;
 import dev.baton.ffi.FileIo;
-import dev.baton.ffi.Mapping;
 import dev.baton.ffi.RawMemory;
 import dev.baton.vhostuser.FrontEnd;
 import dev.baton.vhostuser.FrontEndRing;
@@ -14,23 +13,17 @@ import dev.baton.vhostuser.ProtocolException;
 import dev.baton.vhostuser.ProtocolFeatures;
 import dev.baton.vhostuser.Request;
 import dev.baton.vhostuser.SharedMemory;
+import dev.baton.virtqueue.Features;
 import dev.baton.virtqueue.VirtioNetHeader;
 import dev.baton.virtqueue.VirtqueueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -44,63 +37,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * </pre>
  */
 @Timeout(120)
-class HostileFrontEndTest {
-    @TempDir
-    private Path folder;
-
-    private final Datapath datapath = Datapath.launch(DatapathConfig.defaults().withName("test"));
-    private VhostUserPort hostile;
-    private MemoryPort peer;
-    private MemoryTraffic others;
-
-    @BeforeEach
-    void open() {
-        hostile = datapath.add(VhostUserPortConfig.listen("h", folder.resolve("h")));
-        peer = datapath.add(MemoryPortConfig.named("p"));
-        datapath.wire(hostile, peer);
-        MemoryPort c = datapath.add(MemoryPortConfig.named("c"));
-        MemoryPort d = datapath.add(MemoryPortConfig.named("d"));
-        datapath.wire(c, d);
-        others = new MemoryTraffic(c.driver(0), d.driver(0));
-        others.awaitProgress();
-    }
-
-    /** Nobody else has lost anything, and the port that suffered serves the next guest. */
-    @AfterEach
-    void othersLoseNothing() throws ProtocolException {
-        others.awaitProgress();
-        others.finish();
-        for (String port : new String[] {"c", "d"}) {
-            PortStats stats = stats(port);
-            assertThat(stats.rx().drops() + stats.tx().drops()).isZero();
-            assertThat(stats.faultsByReason()).isEmpty();
-        }
-        datapath.close();
-    }
-
-    private TestGuest connect() throws ProtocolException {
-        return TestGuest.connect(hostile.socketPath());
-    }
-
-    private void awaitFault(String reason) {
-        await(() -> stats("h").faultsByReason().getOrDefault(reason, 0L) > 0);
-        assertThat(datapath.state(hostile)).contains(reason);
-    }
-
-    /** What a port does when its guest keeps the rules, again. */
-    private void theNextGuestIsServed() throws ProtocolException {
-        try (TestGuest next = connect()) {
-            // Frames of the guest before it may have arrived; there can be no more of them now.
-            drainPeer();
-            SequencedFrames frames = new SequencedFrames();
-            while (frames.received() < 200) {
-                frames.send(next, 0, 100);
-                peer.driver(0).receive(frames, 16);
-            }
-            assertThat(frames.wrong()).isZero();
-        }
-    }
-
+class HostileFrontEndTest extends HostilePort {
     @Test
     void itCutsItsMemoryShort() throws ProtocolException {
         try (TestGuest guest = connect()) {
@@ -112,9 +49,10 @@ class HostileFrontEndTest {
         theNextGuestIsServed();
     }
 
-    /** Where a ring stands is read from the ring when it starts. */
+    /** Where a ring stands is read from the ring when it starts, or else the agent is the first that touches it. */
     @ParameterizedTest
-    @ValueSource(longs = {TestGuest.FEATURES, TestGuest.PACKED})
+    @ValueSource(longs = {TestGuest.FEATURES, TestGuest.PACKED, TestGuest.PACKED | Features.IN_ORDER,
+        TestGuest.FEATURES & ~Features.EVENT_IDX})
     void itCutsItsMemoryShortBeforeARingStarts(long features) throws ProtocolException {
         try (TestGuest guest = TestGuest.connect(hostile.socketPath(), 1, features)) {
             guest.frontEnd.stopRing(0);
@@ -159,6 +97,23 @@ class HostileFrontEndTest {
             assertThat(datapath.state(hostile)).startsWith("connected, 0 of 2 virtqueues running");
             ring.close();
         }
+        theNextGuestIsServed();
+    }
+
+    /** Who sends to it need not wait until it has mended its ring. */
+    @Test
+    void itBreaksItsReceiveq() throws ProtocolException {
+        try (TestGuest guest = TestGuest.connect(hostile.socketPath(),
+                TestGuest.Shape.of(TestGuest.FEATURES).withOffered(1))) {
+            guest.receiveq(0).addWritable(0x7000_0000_0000L, 2048);
+            guest.receiveq(0).publish();
+            await(() -> {
+                peer.driver(0).send(new byte[100], 0, 100);
+                return stats("h").tx().dropsByReason().getOrDefault("peer-down", 0L) > 0;
+            });
+            awaitFault("address-outside-memory");
+        }
+        drainPeer();
         theNextGuestIsServed();
     }
 
@@ -310,62 +265,5 @@ class HostileFrontEndTest {
             assertThat(datapath.state(other)).startsWith("connected, 2 of 2 virtqueues");
         }
         theNextGuestIsServed();
-    }
-
-    /** A call eventfd whose counter is full and that blocks: the agent's write(2) waits in the kernel. */
-    @Test
-    void itMakesItsCallEventFdBlock() throws ProtocolException {
-        try (TestGuest guest = connect()) {
-            fill(guest.rings.get(0).call());
-            guest.receiveq(0).enableNotifications();
-            peer.driver(0).send(new byte[100], 0, 100);
-            awaitFault("eventfd-blocks");
-        }
-        theNextGuestIsServed();
-    }
-
-    /** The same with the err eventfd, which the conductor writes to. */
-    @Test
-    void itMakesItsErrorEventFdBlock() throws ProtocolException {
-        try (TestGuest guest = connect(); EventFd err = EventFd.create()) {
-            guest.frontEnd.ringErr(1, err);
-            fill(err);
-            guest.transmitq(0).addReadable(guest.memory.guestAddress(), 1);
-            guest.transmitq(0).publish();
-            guest.transmitKick(0).signal();
-            awaitFault("eventfd-blocks");
-            assertThat(stats("h").faultsByReason()).containsKey("frame-shorter-than-header");
-        }
-        theNextGuestIsServed();
-    }
-
-    /** Takes O_NONBLOCK away and fills the counter. */
-    static void fill(EventFd eventFd) {
-        FileIo.setNonBlocking(eventFd.fd(), false);
-        eventFd.drain();
-        try (Mapping memory = Mapping.anonymous(Long.BYTES)) {
-            RawMemory.putLong(memory.address(), -2);
-            assertThat(FileIo.write(eventFd.fd().value(), memory.address(), Long.BYTES)).isEqualTo(Long.BYTES);
-        }
-    }
-
-    private void drainPeer() {
-        while (peer.driver(0).receive((address, length) -> { }, 64) > 0) {
-            Thread.onSpinWait();
-        }
-    }
-
-    private long faults() {
-        return stats("h").faultsByReason().values().stream().mapToLong(Long::longValue).sum();
-    }
-
-    private PortStats stats(String port) {
-        return Objects.requireNonNull(datapath.counters().ports().get(port));
-    }
-
-    private static void await(BooleanSupplier condition) {
-        while (!condition.getAsBoolean()) {
-            LockSupport.parkNanos(1_000_000);
-        }
     }
 }

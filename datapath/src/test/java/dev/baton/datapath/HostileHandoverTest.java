@@ -71,7 +71,7 @@ class HostileHandoverTest {
     @Test
     void anEventFdThatBlocksIsNoVeto() throws Exception {
         try (TestGuest guest = TestGuest.connect(h.socketPath())) {
-            HostileFrontEndTest.fill(guest.rings.get(0).call());
+            HostileSignalTest.fill(guest.rings.get(0).call());
             handOver();
             guest.receiveq(0).enableNotifications();
             guest.send(0, new byte[60]);

@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Objects;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Queue pairs change their agent while they carry traffic. */
 @Timeout(120)
@@ -82,6 +84,44 @@ class MoveTest {
                 datapath.move(tap, 0, 1 - i % 2);
             }
             assertThat(datapath.state(tap)).startsWith("up, 1 of 1 queues attached");
+        }
+    }
+
+    /** One that does not answer keeps what it has, and the next move begins anew. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1})
+    void anAgentThatIsStuckMakesNoMoveHalf(int stuck) throws InterruptedException {
+        MemoryPort a = datapath.add(MemoryPortConfig.named("a"));
+        MemoryPort b = datapath.add(MemoryPortConfig.named("b"));
+        datapath.wire(a, b);
+        CountDownLatch on = new CountDownLatch(1);
+        datapath.agents().get(stuck).post(() -> Patience.await("the agent may go on", () -> on.getCount() == 0));
+        assertThatThrownBy(() -> datapath.move(a, 0, 1)).isInstanceOf(DatapathException.class)
+            .hasMessageContaining("baton-agent-" + stuck + " did not answer");
+        on.countDown();
+        try (Traffic traffic = new Traffic(a, b)) {
+            traffic.start();
+            for (int i = 0; i < 20; i++) {
+                datapath.move(a, 0, 1 - i % 2);
+            }
+            traffic.finish();
+            assertThat(traffic.there.received()).isPositive();
+            assertThat(traffic.there.wrong() + traffic.back.wrong()).isZero();
+        }
+    }
+
+    /** What waits for one guest is none of the next one's. */
+    @Test
+    void aPendingFrameGoesWithItsWire() {
+        try (TestNamespace namespace = TestNamespace.createOrSkip()) {
+            MemoryPort guest = datapath.add(MemoryPortConfig.named("guest"));
+            TapPort tap = datapath.add(TapPortConfig.named("t0").withNetns(namespace.path()));
+            Wire wire = datapath.wire(guest, tap);
+            StagingSlot slot = tap.stagingSlot(0);
+            datapath.conductor().run(() -> slot.pending(slot.spill(), 100));
+            assertThat(slot.pendingBytes()).isEqualTo(100);
+            datapath.unwire(wire);
+            assertThat(slot.pendingBytes()).isZero();
         }
     }
 

@@ -44,6 +44,16 @@ class SuccessionTest {
         assertThat(new Succession(memory.address()).begin()).isTrue();
     }
 
+    /** What an owner has said of itself is heard when another one has the lanes already. */
+    @Test
+    void aDescriptionThatIsReadLateIsOfTheTurnOfTheFirst() {
+        assertThat(incoming.begin()).isTrue();
+        incoming.complete();
+        Succession late = new Succession(memory.address()).inTurnOf(standby);
+        assertThat(late.begin()).isFalse();
+        assertThat(late.isOver()).isTrue();
+    }
+
     @Test
     void theClaimOfAProcessThatHasEndedIsEvicted() {
         RawMemory.putLongRelease(memory.address(), ELSEWHERE);

@@ -72,6 +72,15 @@ public final class IovecArray implements AutoCloseable {
         return RawMemory.getLong(address(index));
     }
 
+    /** Bytes of so many segments. */
+    public long bytes(int first, int count) {
+        long bytes = 0;
+        for (int i = first; i < first + count; i++) {
+            bytes += length(i);
+        }
+        return bytes;
+    }
+
     /** Bytes of a segment. */
     public long length(int index) {
         return RawMemory.getLong(address(index) + LENGTH_OFFSET);

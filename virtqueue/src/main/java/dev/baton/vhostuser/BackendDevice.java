@@ -41,10 +41,13 @@ public interface BackendDevice {
     /** The front end acked these virtio features (bit 30 left out); no ring is running. */
     void featuresAcked(long features);
 
-    /** The ring runs from now on. */
+    /** The ring runs from now on. When this throws it may have begun, and {@link #stopRing} follows. */
     void startRing(int index, Ring ring);
 
-    /** The ring stops: whatever was taken is used and published. Returns where it stands. */
+    /**
+     * The ring stops: whatever was taken is used and published. Returns where it stands. When this throws the ring may
+     * still run; it is asked once more at the end of the connection, whose memory stays mapped if it throws again.
+     */
     QueueState stopRing(int index);
 
     /** A running ring changes between enabled and disabled. */

@@ -329,15 +329,16 @@ final class RingTable {
 
     private void run(int index, VirtqueueLayout layout, QueueState state, boolean enabled) {
         RingConfig config = configs[index];
+        configs[index] = config.withEnabled(enabled);
+        // A device that fails may have begun: it is asked to stop before its memory goes.
+        running[index] = true;
         device.startRing(index, new Ring(layout, memory, features & ~ProtocolFeatures.F_PROTOCOL_FEATURES, state,
             config.kick(), config.call(), config.err(), log, inflight(index), enabled));
-        configs[index] = config.withEnabled(enabled);
-        running[index] = true;
     }
 
     private QueueState stop(int index) {
-        running[index] = false;
         QueueState state = device.stopRing(index);
+        running[index] = false;
         configs[index] = configs[index].withBase(state.base(format()));
         return state;
     }

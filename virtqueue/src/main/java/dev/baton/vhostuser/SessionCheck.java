@@ -49,16 +49,6 @@ final class SessionCheck {
     }
 
     private static void ring(RingState ring, RingFormat format) throws ProtocolException {
-        try {
-            if (ring.size() != 0) {
-                format.checkSize(ring.size());
-            }
-            if (ring.size() != 0 || format == RingFormat.SPLIT) {
-                QueueState.checkBase(ring.base(), format, ring.size());
-            }
-        } catch (IllegalArgumentException e) {
-            throw new ProtocolException(ErrorKind.RING_REFUSED, String.valueOf(e.getMessage()), e);
-        }
         if (ring.kick() != null && !ring.kicked()) {
             throw new ProtocolException(ErrorKind.RING_REFUSED, "a kick eventfd, and it was not kicked");
         }
@@ -66,10 +56,21 @@ final class SessionCheck {
             needs(ring.size() != 0, "a size");
             needs(ring.addresses() != null, "addresses");
             needs(ring.kicked(), "having been kicked");
+            place(ring, format);
         }
         EventFds.checkShared("kick", ring.kick());
         EventFds.checkShared("call", ring.call());
         EventFds.checkShared("err", ring.err());
+    }
+
+    /** Of a stopped ring it is looked at when it starts, by then in another format it may be. */
+    private static void place(RingState ring, RingFormat format) throws ProtocolException {
+        try {
+            format.checkSize(ring.size());
+            QueueState.checkBase(ring.base(), format, ring.size());
+        } catch (IllegalArgumentException e) {
+            throw new ProtocolException(ErrorKind.RING_REFUSED, String.valueOf(e.getMessage()), e);
+        }
     }
 
     private static void needs(boolean there, String what) throws ProtocolException {

@@ -58,6 +58,7 @@ final class RecordingDevice implements BackendDevice {
     @Override
     public void startRing(int index, Ring ring) {
         if (failure != null && (failsToStart == -1 || failsToStart == index)) {
+            running.put(index, ring);
             throw failure;
         }
         events.add("start " + index + (ring.enabled() ? " enabled" : " disabled"));

@@ -217,7 +217,7 @@ class RestoreRefusalTest {
         ProtocolException refused = refusal(state -> state, device);
         assertThat(refused.kind()).isEqualTo(ErrorKind.DEVICE_FAILED);
         assertThat(refused).hasMessageContaining("no agent");
-        assertThat(device.events).containsExactly("features", "start 0 enabled", "stop 0");
+        assertThat(device.events).containsExactly("features", "start 0 enabled", "stop 0", "stop 1");
     }
 
     @Test
