@@ -32,8 +32,13 @@ final class AgentSleep implements AutoCloseable {
     AgentSleep(EventFd wake, TapWatch taps) {
         this.wake = wake;
         this.taps = taps;
-        epoll.add(wake.fd(), Epoll.IN, WAKE_TOKEN);
-        epoll.add(taps.fd(), Epoll.IN, TAP_TOKEN);
+        try {
+            epoll.add(wake.fd(), Epoll.IN, WAKE_TOKEN);
+            epoll.add(taps.fd(), Epoll.IN, TAP_TOKEN);
+        } catch (RuntimeException e) {
+            epoll.close();
+            throw e;
+        }
     }
 
     /** Watches the descriptors of these lanes and of no others. */

@@ -64,16 +64,24 @@ final class Baton implements AutoCloseable {
     /** A new baton, with nothing in use. */
     static Baton create(String name) {
         Fd fd = MemFd.create(name + "-baton", LENGTH, MemFd.MFD_CLOEXEC | MemFd.MFD_ALLOW_SEALING);
-        Mapping mapping = Mapping.shared(fd, 0, LENGTH);
-        long base = mapping.address();
+        try {
+            MemFd.seal(fd, SEALS);
+            Mapping mapping = Mapping.shared(fd, 0, LENGTH);
+            format(mapping.address());
+            return new Baton(fd, mapping);
+        } catch (RuntimeException e) {
+            fd.close();
+            throw e;
+        }
+    }
+
+    private static void format(long base) {
         RawMemory.putLong(base, MAGIC);
         RawMemory.putInt(base + VERSION_OFFSET, VERSION);
         RawMemory.putInt(base + LANES_OFFSET, LANES);
         RawMemory.putInt(base + QUEUES_OFFSET, QUEUES);
         RawMemory.putInt(base + SLOTS_OFFSET, SLOTS);
         RawMemory.putIntRelease(base + READY_OFFSET, 1);
-        MemFd.seal(fd, SEALS);
-        return new Baton(fd, mapping);
     }
 
     /**

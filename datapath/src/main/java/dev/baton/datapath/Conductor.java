@@ -23,8 +23,9 @@ final class Conductor implements Agent {
     private static final int TICK_MS = 100;
     private static final long WAKE_TOKEN = 0;
 
-    private final Epoll epoll = Epoll.create();
-    private final EventFd wake = EventFd.create();
+    private final Opened opened = new Opened();
+    private final Epoll epoll;
+    private final EventFd wake;
     private final Queue<Runnable> tasks = new MpscVarHandleArrayQueue<>(TASKS);
     private final Long2ObjectHashMap<Handler> handlers = new Long2ObjectHashMap<>();
     private final SignalGuard guard = new SignalGuard();
@@ -43,7 +44,14 @@ final class Conductor implements Agent {
     Conductor(Runnable tick, Standbys standbys) {
         this.tick = tick;
         this.standbys = standbys;
-        epoll.add(wake.fd(), Epoll.IN, WAKE_TOKEN);
+        try {
+            wake = opened.add(EventFd.create());
+            epoll = opened.add(Epoll.create());
+            epoll.add(wake.fd(), Epoll.IN, WAKE_TOKEN);
+        } catch (RuntimeException e) {
+            opened.close();
+            throw e;
+        }
     }
 
     /** Runs the task on the conductor's thread and returns its result, or throws what it threw. */
@@ -160,8 +168,7 @@ final class Conductor implements Agent {
             task.run();
         }
         guard.close();
-        epoll.close();
-        wake.close();
+        opened.close();
     }
 
     @Override

@@ -15,6 +15,7 @@ final class Counters implements AutoCloseable {
     private static final String AGRONA_FLAG = "Agrona's buffers need the JVM option "
         + "--add-opens java.base/jdk.internal.misc=ALL-UNNAMED (on the module path: =org.agrona)";
 
+    private final Opened opened = new Opened();
     private final Fd fd;
     private final Mapping mapping;
     private final CountersManager manager;
@@ -28,10 +29,15 @@ final class Counters implements AutoCloseable {
     Counters(String name, @Nullable FormerCounters former) {
         this.former = former;
         long length = CountersLayout.lengthBytes(CountersLayout.CAPACITY);
-        fd = MemFd.create(name + "-counters", length, MemFd.MFD_ALLOW_SEALING);
-        MemFd.seal(fd, MemFd.F_SEAL_SHRINK | MemFd.F_SEAL_GROW | MemFd.F_SEAL_SEAL);
-        mapping = Mapping.shared(fd, 0, length);
-        manager = manager(mapping);
+        try {
+            fd = opened.add(MemFd.create(name + "-counters", length, MemFd.MFD_ALLOW_SEALING));
+            MemFd.seal(fd, MemFd.F_SEAL_SHRINK | MemFd.F_SEAL_GROW | MemFd.F_SEAL_SEAL);
+            mapping = opened.add(Mapping.shared(fd, 0, length));
+            manager = manager(mapping);
+        } catch (RuntimeException e) {
+            opened.close();
+            throw e;
+        }
         CountersLayout.format(mapping);
     }
 
@@ -90,7 +96,6 @@ final class Counters implements AutoCloseable {
     @Override
     public void close() {
         forgetFormer();
-        mapping.close();
-        fd.close();
+        opened.close();
     }
 }

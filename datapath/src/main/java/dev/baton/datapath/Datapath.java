@@ -46,16 +46,25 @@ public final class Datapath implements AutoCloseable {
     private Datapath(DatapathConfig config, Baton baton, @Nullable FormerCounters former) {
         this.config = config;
         this.baton = baton;
-        counters = new Counters(config.name(), former);
-        counters.owners(1 + config.agentCount());
-        for (int i = 0; i < config.agentCount(); i++) {
-            int cpu = config.cpus().isEmpty() ? -1 : config.cpus().get(i);
-            AgentCounters agentCounters = new AgentCounters(counters, i, cpu);
-            agents.add(new DatapathAgent("baton-agent-" + i, cpu, former == null, agentCounters, this::memoryFaulted));
+        Opened opened = new Opened();
+        try {
+            opened.add(baton);
+            counters = opened.add(new Counters(config.name(), former));
+            counters.owners(1 + config.agentCount());
+            for (int i = 0; i < config.agentCount(); i++) {
+                int cpu = config.cpus().isEmpty() ? -1 : config.cpus().get(i);
+                DatapathAgent agent = new DatapathAgent("baton-agent-" + i, cpu, former == null,
+                    new AgentCounters(counters, i, cpu), this::memoryFaulted);
+                opened.add(agent::onClose);
+                agents.add(agent);
+            }
+            Standbys standbys = new Standbys();
+            topology = new Topology(baton, agents, standbys);
+            conductor = new Conductor(topology::tick, standbys);
+        } catch (RuntimeException e) {
+            opened.close();
+            throw e;
         }
-        Standbys standbys = new Standbys();
-        topology = new Topology(baton, agents, standbys);
-        conductor = new Conductor(topology::tick, standbys);
         conductorRunner = new AgentRunner(NoOpIdleStrategy.INSTANCE, Datapath::report, null, conductor);
         for (DatapathAgent agent : agents) {
             IdleStrategy idle =

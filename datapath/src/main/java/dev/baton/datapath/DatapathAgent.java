@@ -11,6 +11,7 @@ import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import org.agrona.collections.ArrayUtil;
 import org.agrona.concurrent.Agent;
 import org.jctools.queues.varhandle.SpscVarHandleArrayQueue;
 import org.jspecify.annotations.Nullable;
@@ -40,11 +41,11 @@ final class DatapathAgent implements Agent {
     private final AgentCounters counters;
     private final Lane.FaultListener memoryFaults;
     private final Queue<AgentCommand> commands = new SpscVarHandleArrayQueue<>(COMMANDS);
-    private final ChainBurst scratch = new ChainBurst(Transfer.MAX_BURST, SCRATCH_SEGMENTS);
-    private final EventFd wake = EventFd.create();
-    private final TapWatch taps = new TapWatch();
-    private final AgentSleep sleep = new AgentSleep(wake, taps);
-    private final QuietLanes quiet = new QuietLanes(taps);
+    private final Opened opened = new Opened();
+    private final ChainBurst scratch;
+    private final EventFd wake;
+    private final AgentSleep sleep;
+    private final QuietLanes quiet;
     private final CompletableFuture<@Nullable SyscallException> started = new CompletableFuture<>();
     private final List<Release> releases = new ArrayList<>();
     private Lane[] lanes = {};
@@ -73,6 +74,16 @@ final class DatapathAgent implements Agent {
         this.name = name;
         this.cpu = cpu;
         this.counters = counters;
+        try {
+            scratch = opened.add(new ChainBurst(Transfer.MAX_BURST, SCRATCH_SEGMENTS));
+            wake = opened.add(EventFd.create());
+            TapWatch taps = opened.add(new TapWatch());
+            sleep = opened.add(new AgentSleep(wake, taps));
+            quiet = new QuietLanes(taps);
+        } catch (RuntimeException e) {
+            opened.close();
+            throw e;
+        }
     }
 
     // ---- the conductor's side
@@ -186,9 +197,7 @@ final class DatapathAgent implements Agent {
 
     void beginClaim(Lane lane, CompletableFuture<Lane> done) {
         lane.beginClaim();
-        List<Claim> all = new ArrayList<>(List.of(claims));
-        all.add(new Claim(lane, done));
-        claims = all.toArray(Claim[]::new);
+        claims = ArrayUtil.add(claims, new Claim(lane, done));
     }
 
     void add(Lane lane) {
@@ -386,10 +395,7 @@ final class DatapathAgent implements Agent {
 
     @Override
     public void onClose() {
-        sleep.close();
-        taps.close();
-        wake.close();
-        scratch.close();
+        opened.close();
     }
 
     @Override

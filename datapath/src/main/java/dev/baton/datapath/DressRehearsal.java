@@ -1,9 +1,11 @@
 package dev.baton.datapath;
 
 import dev.baton.ffi.Fd;
+import dev.baton.ffi.SyscallException;
 import dev.baton.ffi.UnixSocket;
 import dev.baton.handover.HandoverChannel;
 import dev.baton.handover.HandoverException;
+import dev.baton.tap.TapException;
 
 /**
  * The death of an owner, played once from end to end with a small datapath of this process's own: a standby's way
@@ -21,19 +23,24 @@ final class DressRehearsal {
             .withMaxSchemaVersion(options.maxSchemaVersion()).withRehearsals(0);
     }
 
-    /** Plays it so often. */
-    static void run(int times, HandoverOptions options) throws HandoverException {
+    /** Plays it so often, or not at all when there is no room: what is rehearsed only takes longer then. */
+    static void run(int times, HandoverOptions options) {
         DressRehearsal rehearsal = new DressRehearsal(options);
-        for (int i = 0; i < times; i++) {
-            rehearsal.play();
+        try {
+            for (int i = 0; i < times; i++) {
+                rehearsal.play();
+            }
+        } catch (HandoverException | SyscallException | TapException | DatapathException e) {
+            Rehearsal.missed(e);
         }
     }
 
     private void play() throws HandoverException {
         Fd[] pair = UnixSocket.pair(UnixSocket.STREAM);
-        try (HandoverChannel near = HandoverChannel.over(pair[0]);
+        try (Fd far = pair[1];
+             HandoverChannel near = HandoverChannel.over(pair[0]);
              Standby standby = Standby.rehearsing(near, options)) {
-            liveAndDie(pair[1], standby);
+            liveAndDie(far, standby);
             if (standby.await(HEARTBEAT_MS) instanceof Standby.Ending.Seized seized) {
                 seized.takeover().datapath().close();
             }

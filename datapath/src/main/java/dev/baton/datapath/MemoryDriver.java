@@ -37,10 +37,11 @@ public final class MemoryDriver implements AutoCloseable {
     private final long features;
     private final int queueSize;
     private final int regionCount;
+    private final Opened opened = new Opened();
     private final Mapping memory;
-    private final Mapping assembly = Mapping.anonymous((long) MAX_SLOTS * SLOT_BYTES);
-    private final EventFd txKick = EventFd.create();
-    private final EventFd rxKick = EventFd.create();
+    private final Mapping assembly;
+    private final EventFd txKick;
+    private final EventFd rxKick;
     private final VirtqueueLayout txLayout;
     private final VirtqueueLayout rxLayout;
     private final VirtqueueDriver tx;
@@ -68,7 +69,15 @@ public final class MemoryDriver implements AutoCloseable {
         this.queueSize = queueSize;
         this.regionCount = regions;
         long ringBytes = VirtqueueLayout.contiguousBytes(format, queueSize) + 63 & ~63L;
-        memory = Mapping.anonymous(2 * ringBytes + 2L * queueSize * SLOT_BYTES);
+        try {
+            memory = opened.add(Mapping.anonymous(2 * ringBytes + 2L * queueSize * SLOT_BYTES));
+            assembly = opened.add(Mapping.anonymous((long) MAX_SLOTS * SLOT_BYTES));
+            txKick = opened.add(EventFd.create());
+            rxKick = opened.add(EventFd.create());
+        } catch (RuntimeException e) {
+            opened.close();
+            throw e;
+        }
         txLayout = VirtqueueLayout.contiguous(format, queueSize, memory.address());
         rxLayout = VirtqueueLayout.contiguous(format, queueSize, memory.address() + ringBytes);
         tx = VirtqueueDriver.of(txLayout, features);
@@ -284,10 +293,7 @@ public final class MemoryDriver implements AutoCloseable {
 
     @Override
     public void close() {
-        txKick.close();
-        rxKick.close();
-        memory.close();
-        assembly.close();
+        opened.close();
     }
 
     @Override

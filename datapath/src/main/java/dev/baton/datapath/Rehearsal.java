@@ -2,6 +2,7 @@ package dev.baton.datapath;
 
 import dev.baton.coalesce.Coalescer;
 import dev.baton.ffi.EventFd;
+import dev.baton.ffi.SyscallException;
 import dev.baton.tap.LoopbackDevice;
 import dev.baton.tap.TapException;
 import dev.baton.tap.TapQueue;
@@ -12,6 +13,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 
 /**
  * A handover rehearsed on rings of one's own, again and again, so that everything which happens in a real one has been
@@ -30,13 +32,19 @@ import java.util.function.BooleanSupplier;
  *   driver f = null                the same, packed
  *   driver g = driver h            virtqueue to virtqueue as above, coalesced
  * </pre>
+ *
+ * <p>It opens some thirty descriptors and maps some memory, in an owner that runs. One that cannot have them hands over
+ * without a rehearsal, and slower: everything is {@link Opened}, so that nothing stays behind in it.
  */
-final class Rehearsal implements AutoCloseable {
+final class Rehearsal {
     /** A rehearsal is over by then, however slow the machine is. */
     private static final long LIMIT_NS = 3_000_000_000L;
     /** Every so many rounds the old owner dies instead of letting go. */
     private static final int SEIZE_EVERY = 8;
+    private static final String NAME = "rehearsal";
     private static final int QUEUE_SIZE = 128;
+    /** Queues of the loopback. */
+    private static final int LOOPS = 4;
     /** Rounds differ in this, or the compiler would leave out what is done when a queue runs dry or a window ends. */
     private static final int MAX_FRAMES = 100;
     private static final int BURST = 16;
@@ -51,42 +59,65 @@ final class Rehearsal implements AutoCloseable {
     /** A guest's memory has more than one region; here are so many that a burst of any queue lies in several. */
     private static final int REGIONS = 32;
 
-    private final Counters counters = new Counters("rehearsal", null);
-    private final Baton baton = Baton.create("rehearsal");
-    private final MemoryDriver[] drivers = {driver(0), driver(Features.RING_PACKED),
-        driver(0), driver(SEGMENTED | Features.RING_PACKED), driver(0), driver(Features.RING_PACKED),
-        driver(SEGMENTED), driver(SEGMENTED | Features.RING_PACKED)};
-    private final LoopbackDevice loopback = LoopbackDevice.open("rehearsal", 4);
-    private final NullFrame sent = new NullFrame(NullPortConfig.MIN_FRAME_BYTES);
-    private final EventFd call = EventFd.create();
+    private final Opened opened;
+    private final Counters counters;
+    private final QueueCounters queueCounters;
+    private final Baton baton;
+    private final EventFd call;
+    private final NullFrame sent;
+    private final List<MemoryDriver> drivers = new ArrayList<>();
+    private final List<Owner> owners;
     /** What has to go alone, and what can be joined: a UDP datagram from 10.0.0.1 to 10.0.0.2, checksums and all. */
     private final byte[][] frames = {new byte[60], HexFormat.of().parseHex("02000000000102000000000208004500002e0000"
         + "4000401126bd0a0000010a00000200090009001aeba5000000000000000000000000000000000000")};
-    private final int[] laneRecords = {baton.allocateLane(), baton.allocateLane(), baton.allocateLane(),
-        baton.allocateLane(), baton.allocateLane(), baton.allocateLane(), baton.allocateLane()};
-    private final int firstQueue = baton.allocateQueues(2 * drivers.length);
-    private final int firstSlot = baton.allocateSlots(loopback.queueCount());
-    private final QueueCounters queueCounters = QueueCounters.allocate(counters, "rehearsal", 0);
-    private final Side[] sides = {new Side(0), new Side(1)};
 
-    private static MemoryDriver driver(long features) {
-        return new MemoryDriver(QUEUE_SIZE, REGIONS, features);
+    /** One of the two owners, with a lane for each pairing. */
+    private record Owner(DatapathAgent agent, List<Lane> lanes) {
     }
 
-    private Rehearsal() {
-        try {
-            // One of the two that guests are wired to, and one has a call for each frame: both happen.
-            loopback.queue(0).longestFrame(VirtioNetHeader.LENGTH + frames[0].length);
-            loopback.queue(0).useIoUring();
-        } catch (TapException e) {
-            // What is rehearsed goes without as well.
-            System.getLogger(Rehearsal.class.getPackageName()).log(System.Logger.Level.DEBUG, "rehearsal", e);
-        }
-        sides[0].lanes.forEach(sides[0].agent::add);
+    /** What a lane joins. */
+    private record Pairing(int laneRecord, Transfers transfers) {
+    }
+
+    /** Each owner has transfers of its own, between ends that it runs, or has ready for when it is its turn. */
+    private interface Transfers {
+        List<Transfer> between(boolean runs);
+    }
+
+    /** A driver, and the first of the two queue records of its virtqueues. */
+    private record Guest(MemoryDriver driver, int firstQueue) {
+    }
+
+    /** What an owner has of a guest. */
+    private record Ends(VirtqueueEnd rx, VirtqueueEnd tx) {
+    }
+
+    /** A queue of the loopback. */
+    private record Loop(TapQueue queue, StagingSlot slot) {
+    }
+
+    private Rehearsal(Opened opened) {
+        this.opened = opened;
+        counters = opened.add(new Counters(NAME, null));
+        queueCounters = QueueCounters.allocate(counters, NAME, 0);
+        baton = opened.add(Baton.create(NAME));
+        call = opened.add(EventFd.create());
+        sent = opened.add(new NullFrame(NullPortConfig.MIN_FRAME_BYTES));
+        List<Loop> loops = loopback();
+        List<Pairing> pairings = List.of(
+            guests(guest(0), guest(Features.RING_PACKED), false),
+            tap(guest(0), loops.get(0), true),
+            tap(guest(SEGMENTED | Features.RING_PACKED), loops.get(1), false),
+            taps(loops.get(2), loops.get(3)),
+            nothing(guest(0)),
+            nothing(guest(Features.RING_PACKED)),
+            guests(guest(SEGMENTED), guest(SEGMENTED | Features.RING_PACKED), true));
+        owners = List.of(owner(0, pairings), owner(1, pairings));
+        owners.getFirst().lanes.forEach(owners.getFirst().agent::add);
     }
 
     /**
-     * Rehearses so often, or until it takes too long.
+     * Rehearses so often, or until it takes too long; not at all when there is no room for it.
      *
      * @param inVain asked before each round: what is rehearsed will not take place
      */
@@ -95,75 +126,117 @@ final class Rehearsal implements AutoCloseable {
             return;
         }
         long deadlineNs = System.nanoTime() + LIMIT_NS;
-        try (Rehearsal rehearsal = new Rehearsal()) {
+        try (Opened opened = new Opened()) {
+            Rehearsal rehearsal = new Rehearsal(opened);
             for (int round = 0; round < rounds && System.nanoTime() < deadlineNs && !inVain.getAsBoolean(); round++) {
-                rehearsal.traffic(rehearsal.sides[round % 2].agent, 1 + round * 7 % MAX_FRAMES);
-                Side from = rehearsal.sides[round % 2];
-                Side to = rehearsal.sides[1 - round % 2];
-                if (round % SEIZE_EVERY == SEIZE_EVERY - 1) {
-                    seize(from, to);
-                } else {
-                    handOver(from, to, deadlineNs);
-                }
+                rehearsal.play(round, deadlineNs);
             }
+        } catch (SyscallException | TapException | DatapathException e) {
+            missed(e);
         }
     }
 
-    /** One of the two owners. */
-    private final class Side {
-        private final DatapathAgent agent;
-        private final List<Lane> lanes = new ArrayList<>();
+    /** Something is not rehearsed, and will take longer when it is done. */
+    static void missed(Exception why) {
+        System.getLogger(Rehearsal.class.getPackageName()).log(System.Logger.Level.DEBUG, NAME, why);
+    }
 
-        Side(int index) {
-            agent = new DatapathAgent("rehearsal", -1, false, new AgentCounters(counters, index, -1),
-                (lane, transfer) -> { });
-            VirtqueueEnd[] rx = new VirtqueueEnd[drivers.length];
-            VirtqueueEnd[] tx = new VirtqueueEnd[drivers.length];
-            for (int i = 0; i < drivers.length; i++) {
-                rx[i] = end(firstQueue + 2 * i);
-                tx[i] = end(firstQueue + 2 * i + 1);
-                if (index == 0) {
-                    drivers[i].start(rx[i], tx[i]);
-                } else {
-                    drivers[i].prepare(rx[i], tx[i]);
-                }
-                rx[i].call(call);
-                tx[i].call(call);
-            }
-            lanes.add(lane(0, new VirtqueueToVirtqueue(rx[0], tx[1], false),
-                new VirtqueueToVirtqueue(rx[1], tx[0], false)));
-            lanes.add(tapLane(1, 0, rx[2], tx[2], true));
-            lanes.add(tapLane(2, 1, rx[3], tx[3], false));
-            lanes.add(lane(3, new TapToTap(queue(2), queueCounters, baton.slot(firstSlot + 2), queue(3), queueCounters),
-                new TapToTap(queue(3), queueCounters, baton.slot(firstSlot + 3), queue(2), queueCounters)));
-            lanes.add(nullLane(4, rx[4], tx[4]));
-            lanes.add(nullLane(5, rx[5], tx[5]));
-            lanes.add(lane(6, new VirtqueueToVirtqueue(rx[6], tx[7], true),
-                new VirtqueueToVirtqueue(rx[7], tx[6], true)));
+    private List<Loop> loopback() {
+        LoopbackDevice device = opened.add(LoopbackDevice.open(NAME, LOOPS));
+        try {
+            // One of the two that guests are wired to, and one has a call for each frame: both happen.
+            device.queue(0).longestFrame(VirtioNetHeader.LENGTH + frames[0].length);
+            device.queue(0).useIoUring();
+        } catch (TapException e) {
+            // What is rehearsed goes without as well.
+            missed(e);
         }
+        int firstSlot = baton.allocateSlots(LOOPS);
+        return IntStream.range(0, LOOPS).mapToObj(i -> new Loop(device.queue(i), baton.slot(firstSlot + i))).toList();
+    }
 
-        private Lane nullLane(int index, VirtqueueEnd rx, VirtqueueEnd tx) {
-            return lane(index, new VirtqueueToNull(rx, queueCounters), new NullToVirtqueue(sent, queueCounters, tx));
-        }
+    private Guest guest(long features) {
+        MemoryDriver driver = opened.add(new MemoryDriver(QUEUE_SIZE, REGIONS, features));
+        drivers.add(driver);
+        return new Guest(driver, baton.allocateQueues(2));
+    }
 
-        /** Coalesced on one of the two ways: what was joined already finds nothing to be joined with. */
-        private Lane tapLane(int index, int queue, VirtqueueEnd rx, VirtqueueEnd tx, boolean written) {
-            Coalescer coalescer = new Coalescer(TapQueue.MAX_SEGMENTS);
+    private Pairing guests(Guest a, Guest b, boolean coalescing) {
+        return pairing(runs -> {
+            Ends first = ends(a, runs);
+            Ends second = ends(b, runs);
+            return List.of(opened(new VirtqueueToVirtqueue(first.rx, second.tx, coalescing)),
+                opened(new VirtqueueToVirtqueue(second.rx, first.tx, coalescing)));
+        });
+    }
+
+    /** Coalesced on one of the two ways: what was joined already finds nothing to be joined with. */
+    private Pairing tap(Guest guest, Loop loop, boolean written) {
+        return pairing(runs -> {
+            Ends ends = ends(guest, runs);
+            // The transfer has nothing else to release.
+            Coalescer coalescer = opened.add(new Coalescer(TapQueue.MAX_SEGMENTS));
             coalescer.takes(written, written, written);
-            return lane(index, new VirtqueueToTap(rx, queue(queue), queueCounters, coalescer),
-                new TapToVirtqueue(queue(queue), queueCounters, baton.slot(firstSlot + queue), tx, !written));
-        }
+            return List.of(new VirtqueueToTap(ends.rx, loop.queue, queueCounters, coalescer),
+                opened(new TapToVirtqueue(loop.queue, queueCounters, loop.slot, ends.tx, !written)));
+        });
+    }
 
-        private VirtqueueEnd end(int record) {
-            return new VirtqueueEnd("rehearsal", queueCounters, baton.queue(record), (end, fault) -> { });
-        }
+    private Pairing taps(Loop a, Loop b) {
+        return pairing(_ -> List.of(new TapToTap(a.queue, queueCounters, a.slot, b.queue, queueCounters),
+            new TapToTap(b.queue, queueCounters, b.slot, a.queue, queueCounters)));
+    }
 
-        private TapQueue queue(int index) {
-            return loopback.queue(index);
-        }
+    private Pairing nothing(Guest guest) {
+        return pairing(runs -> {
+            Ends ends = ends(guest, runs);
+            return List.of(new VirtqueueToNull(ends.rx, queueCounters),
+                opened(new NullToVirtqueue(sent, queueCounters, ends.tx)));
+        });
+    }
 
-        private Lane lane(int index, Transfer... transfers) {
-            return new Lane(laneRecords[index], baton.lane(laneRecords[index]), List.of(transfers), FRESH_NS, 0);
+    private Pairing pairing(Transfers transfers) {
+        return new Pairing(baton.allocateLane(), transfers);
+    }
+
+    /** For a transfer that has memory of its own. */
+    private <T extends Transfer> T opened(T transfer) {
+        opened.add(transfer::release);
+        return transfer;
+    }
+
+    private Ends ends(Guest guest, boolean runs) {
+        Ends ends = new Ends(end(guest.firstQueue), end(guest.firstQueue + 1));
+        if (runs) {
+            guest.driver.start(ends.rx, ends.tx);
+        } else {
+            guest.driver.prepare(ends.rx, ends.tx);
+        }
+        ends.rx.call(call);
+        ends.tx.call(call);
+        return ends;
+    }
+
+    private VirtqueueEnd end(int record) {
+        return new VirtqueueEnd(NAME, queueCounters, baton.queue(record), (end, fault) -> { });
+    }
+
+    private Owner owner(int index, List<Pairing> pairings) {
+        DatapathAgent agent = new DatapathAgent(NAME, -1, false, new AgentCounters(counters, index, -1),
+            (lane, transfer) -> { });
+        opened.add(agent::onClose);
+        return new Owner(agent, pairings.stream().map(pairing -> new Lane(pairing.laneRecord,
+            baton.lane(pairing.laneRecord), pairing.transfers.between(index == 0), FRESH_NS, 0)).toList());
+    }
+
+    private void play(int round, long deadlineNs) {
+        Owner from = owners.get(round % 2);
+        Owner to = owners.get(1 - round % 2);
+        traffic(from.agent, 1 + round * 7 % MAX_FRAMES);
+        if (round % SEIZE_EVERY == SEIZE_EVERY - 1) {
+            seize(from, to);
+        } else {
+            handOver(from, to, deadlineNs);
         }
     }
 
@@ -184,7 +257,7 @@ final class Rehearsal implements AutoCloseable {
         }
     }
 
-    private static void handOver(Side from, Side to, long deadlineNs) {
+    private static void handOver(Owner from, Owner to, long deadlineNs) {
         List<CompletableFuture<Lane>> taken = new ArrayList<>();
         for (int i = 0; i < from.lanes.size(); i++) {
             Lane claimed = to.lanes.get(i);
@@ -201,7 +274,7 @@ final class Rehearsal implements AutoCloseable {
     }
 
     /** The first owner has died, as it were. */
-    private static void seize(Side from, Side to) {
+    private static void seize(Owner from, Owner to) {
         from.agent.dropLanes();
         for (Lane lane : to.lanes) {
             lane.setApart();
@@ -213,22 +286,5 @@ final class Rehearsal implements AutoCloseable {
         CompletableFuture<Lane> added = new CompletableFuture<>();
         futures.add(added);
         return added;
-    }
-
-    @Override
-    public void close() {
-        for (Side side : sides) {
-            side.agent.dropLanes();
-            side.lanes.forEach(lane -> lane.transfers().forEach(Transfer::release));
-            side.agent.onClose();
-        }
-        call.close();
-        loopback.close();
-        sent.close();
-        for (MemoryDriver driver : drivers) {
-            driver.close();
-        }
-        baton.close();
-        counters.close();
     }
 }

@@ -7,20 +7,17 @@ import dev.baton.ffi.EventFd;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.FileIo;
 import dev.baton.ffi.MemFd;
-import dev.baton.ffi.SyscallException;
 import dev.baton.vhostuser.FrontEnd;
 import dev.baton.vhostuser.ProtocolException;
 import dev.baton.vhostuser.ProtocolFeatures;
 import dev.baton.vhostuser.Request;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -30,7 +27,6 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(120)
 class ExhaustionTest {
     private static final String SURVIVED = "no frame lost";
-    private static final int LIMIT = 400;
 
     @TempDir
     private Path folder;
@@ -38,15 +34,7 @@ class ExhaustionTest {
     /** In a process of its own, which may open few descriptors (RLIMIT_NOFILE). */
     @Test
     void withoutDescriptorsNewPortsAreRefusedAndTheOthersGoOn() throws Exception {
-        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-        Process child = new ProcessBuilder("/bin/sh", "-c", "ulimit -n " + LIMIT + "; exec \"$@\"", "sh", java,
-            "--enable-native-access=ALL-UNNAMED", "--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED", "-cp",
-            System.getProperty("java.class.path"), Few.class.getName(), folder.toString())
-            .redirectErrorStream(true).start();
-        String said = new String(child.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(child.waitFor(1, TimeUnit.MINUTES)).isTrue();
-        assertThat(said).endsWith(SURVIVED + "\n");
-        assertThat(child.exitValue()).isZero();
+        assertThat(FewDescriptors.run(Few.class, folder.toString())).endsWith(SURVIVED + "\n");
     }
 
     /** What the child does. */
@@ -85,7 +73,7 @@ class ExhaustionTest {
             boolean rehearsal = !(all instanceof ArrayList);
             try (TestGuest guest = TestGuest.connect(h.socketPath()); EventFd call = EventFd.create()) {
                 if (!rehearsal) {
-                    take(all);
+                    FewDescriptors.take(all);
                 }
                 Path socket = folder.resolve(rehearsal ? "none/x" : "x");
                 assertThatThrownBy(() -> datapath.add(VhostUserPortConfig.listen("x", socket)))
@@ -104,16 +92,6 @@ class ExhaustionTest {
 
         private static String faults(Datapath datapath) {
             return Objects.requireNonNull(datapath.counters().ports().get("h")).faultsByReason().keySet().toString();
-        }
-
-        private static void take(List<Fd> all) {
-            try {
-                while (true) {
-                    all.add(EventFd.create().fd());
-                }
-            } catch (SyscallException none) {
-                assertThat(none).hasMessageContaining("EMFILE");
-            }
         }
     }
 
