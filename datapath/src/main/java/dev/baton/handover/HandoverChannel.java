@@ -201,14 +201,21 @@ public final class HandoverChannel implements AutoCloseable {
 
     /**
      * Runs what sends sections, and keeps these for {@link #flush}: nothing here waits for the peer. Nothing else comes
-     * in between. The descriptors have to stay open until they are sent.
+     * in between. The descriptors have to stay open until they are sent. When this throws, none of them is kept: whose
+     * the descriptors' numbers are by then, nobody knows.
      */
     public void hold(Sending sections) throws HandoverException {
         sending.lock();
         held = true;
+        SectionSender.Mark before = sender.mark();
+        boolean whole = false;
         try {
             sections.run();
+            whole = true;
         } finally {
+            if (!whole) {
+                sender.forgetSince(before);
+            }
             held = false;
             sending.unlock();
         }

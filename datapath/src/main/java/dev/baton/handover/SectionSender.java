@@ -8,7 +8,7 @@ import dev.baton.ffi.SyscallException;
 import java.lang.foreign.Arena;
 import java.util.ArrayDeque;
 import java.util.Arrays;
-import java.util.Queue;
+import java.util.Deque;
 
 /**
  * Puts sections on a stream. More descriptors than a message takes go with the first bytes of the header, one byte for
@@ -21,7 +21,7 @@ final class SectionSender {
     private final Fd socket;
     private final Waiting waiting;
     private final long timeoutNs;
-    private final Queue<Parcel> outbox = new ArrayDeque<>();
+    private final Deque<Parcel> outbox = new ArrayDeque<>();
     private long lastSequence;
 
     SectionSender(Fd socket, Waiting waiting, long timeoutNs) {
@@ -45,6 +45,22 @@ final class SectionSender {
             this.length = length;
             this.descriptors = descriptors;
         }
+    }
+
+    /** How far sections were taken: those taken after it can be forgotten, as long as none of them was flushed. */
+    record Mark(int parcels, long lastSequence) {
+    }
+
+    Mark mark() {
+        return new Mark(outbox.size(), lastSequence);
+    }
+
+    /** The sections taken since then are not sent, and their numbers are free for others. */
+    void forgetSince(Mark mark) {
+        while (outbox.size() > mark.parcels) {
+            outbox.removeLast();
+        }
+        lastSequence = mark.lastSequence;
     }
 
     /**

@@ -14,6 +14,7 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
@@ -91,6 +92,27 @@ class HandoverChannelTest {
                 assertThat(HandoverMessages.awaitStep(far, Section.END, 1_000)).isEqualTo(read++);
             }
             assertThat(HandoverMessages.awaitStep(far, Section.MOVED, 1_000)).isEqualTo(steps);
+        }
+    }
+
+    /** What was held before stays; of what fails in the middle nothing does: its descriptors may be others' by then. */
+    @Test
+    void whatFailsWhileItIsHeldIsNotSent() throws HandoverException {
+        try (Channels channels = Channels.agreed(1)) {
+            HandoverChannel near = channels.outgoing;
+            near.hold(() -> HandoverMessages.sendStep(near, Section.END, 1));
+            HandoverException failure = catchThrowableOfType(HandoverException.class, () -> near.hold(() -> {
+                HandoverMessages.sendStep(near, Section.END, 2);
+                try (Fd lent = FileIo.open("/dev/null", FileIo.O_RDWR, 0)) {
+                    near.send(Section.DATAPATH, Section.DATAPATH.label(), new byte[8], List.of(lent));
+                }
+                throw new HandoverException("front-end vm0", HandoverError.DESCRIPTOR_KIND, "it was closed");
+            }));
+            HandoverMessages.refuse(near, failure);
+            assertThat(HandoverMessages.awaitStep(channels.incoming, Section.END, Link.TIMEOUT_MS)).isEqualTo(1);
+            assertThat(catchThrowableOfType(HandoverException.class,
+                () -> channels.incoming.receive(Link.TIMEOUT_MS, Section.DATAPATH).close()))
+                .hasMessage("section front-end vm0: refused by the peer: it was closed");
         }
     }
 
