@@ -201,15 +201,11 @@ final class DatapathAgent implements Agent {
     }
 
     void add(Lane lane) {
-        List<Lane> all = new ArrayList<>(List.of(lanes));
-        all.add(lane);
-        replaceLanes(all);
+        replaceLanes(ArrayUtil.add(lanes, lane));
     }
 
     void remove(Lane lane) {
-        List<Lane> all = new ArrayList<>(List.of(lanes));
-        all.remove(lane);
-        replaceLanes(all);
+        replaceLanes(ArrayUtil.remove(lanes, lane));
     }
 
     /** Touches no lane any more, whoever owns it. */
@@ -219,11 +215,11 @@ final class DatapathAgent implements Agent {
         }
         claims = new Claim[0];
         releases.clear();
-        replaceLanes(List.of());
+        replaceLanes(new Lane[0]);
     }
 
-    private void replaceLanes(List<Lane> all) {
-        lanes = all.toArray(Lane[]::new);
+    private void replaceLanes(Lane[] all) {
+        lanes = all;
         quiet.reset(lanes);
         laneCount = lanes.length;
         rewatch();

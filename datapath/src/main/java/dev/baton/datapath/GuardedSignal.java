@@ -5,6 +5,7 @@ import dev.baton.ffi.FileIo;
 import dev.baton.ffi.Poll;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,7 @@ final class GuardedSignal {
     private static final int NONE = -1;
     /** Time for a thread that was helped to get the CPU. */
     private static final long HELP_NS = 20_000_000;
+    private static final long LOOK_NS = 10_000;
 
     static {
         try {
@@ -81,7 +83,7 @@ final class GuardedSignal {
             do {
                 FileIo.setNonBlocking(full.fd(), true);
                 full.drain();
-                Thread.yield();
+                LockSupport.parkNanos(LOOK_NS);
             } while ((long) SIGNALS.getAcquire(this) == now && System.nanoTime() - deadlineNs < 0);
             return true;
         } catch (IllegalStateException closed) {

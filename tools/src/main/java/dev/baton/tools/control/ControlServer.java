@@ -177,10 +177,21 @@ public final class ControlServer implements AutoCloseable {
         if (client == null) {
             return;
         }
-        if (Objects.requireNonNull(protocol).serve(client)) {
+        if (serve(client)) {
             clients.put(who, client);
         } else {
             client.close();
+        }
+    }
+
+    private boolean serve(Fd client) {
+        try {
+            return Objects.requireNonNull(protocol).serve(client);
+        } catch (RuntimeException e) {
+            // No descriptor for a long reply, for instance: who asked pays, and may ask again.
+            System.getLogger(ControlServer.class.getPackageName())
+                .log(System.Logger.Level.WARNING, "a control client was not answered: " + e.getMessage());
+            return false;
         }
     }
 
