@@ -2,6 +2,7 @@ package dev.baton.datapath;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.baton.ffi.Errno;
 import dev.baton.ffi.EventFd;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.SyscallException;
@@ -35,6 +36,7 @@ final class FewDescriptors {
 
     /** Opens descriptors until there are no more. */
     static void take(List<Fd> all) {
+        assertThat(Errno.describe(Errno.EMFILE)).as("loaded while it can be").isNotEmpty();
         try {
             while (true) {
                 all.add(EventFd.create().fd());
