@@ -213,7 +213,7 @@ final class IncomingHandover implements AutoCloseable {
     private static void moveToCpu(DatapathAgent agent) {
         try {
             agent.execute(agent::pin);
-        } catch (SyscallException e) {
+        } catch (SyscallException | DatapathException e) {
             System.getLogger(IncomingHandover.class.getPackageName()).log(System.Logger.Level.WARNING,
                 agent.roleName() + " runs on any CPU: " + e.getMessage());
         }

@@ -180,6 +180,28 @@ class FreshStandbyTest {
         }
     }
 
+    /** What it hears then is of an owner that is none any more: another one lives, and keeps the lanes. */
+    @Test
+    void aStandbyThatReadsTooLateSeizesNothingFromTheNextOwner() throws HandoverException, ProtocolException {
+        try (ChildOwner child = ChildOwner.giver("", a, b)) {
+            child.awaitReady();
+            try (TestGuest guestA = TestGuest.connect(a); TestGuest guestB = TestGuest.connect(b);
+                 Standby standby = Standby.attach(child.attend(), OPTIONS)) {
+                Exchange frames = new Exchange(guestA, guestB);
+                changeUntilLate(guestA, standby);
+                child.go();
+                try (Datapath next = Datapath.takeOver(child.channel(), HandoverWorld.OPTIONS).datapath()) {
+                    frames.play(200);
+                    assertThat(child.exitStatus()).isZero();
+                    assertThat(standby.await(NEVER_STUCK_MS)).isInstanceOf(Standby.Ending.Relieved.class);
+                    frames.play(200);
+                    assertThat(frames.wrong()).isZero();
+                    assertThat(next.ports()).hasSize(2);
+                }
+            }
+        }
+    }
+
     /** Each change is answered, whether there is room for its description or not; there is none at the end. */
     private static void changeUntilLate(TestGuest guest, Standby standby) throws ProtocolException {
         int inARow = 0;
