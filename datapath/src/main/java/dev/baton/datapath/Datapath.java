@@ -100,7 +100,7 @@ public final class Datapath implements AutoCloseable {
             datapath.agents.forEach(DatapathAgent::awaitStart);
             return datapath;
         } catch (DatapathException e) {
-            datapath.close();
+            datapath.abandon();
             throw e;
         }
     }
@@ -342,6 +342,10 @@ public final class Datapath implements AutoCloseable {
         }
         closed = true;
         standbyLinks.forEach(link -> link.end(goodbye));
+        if (goodbye == StandbyLink.Goodbye.ENDED) {
+            // For a standby that hears too late that this was no death.
+            baton.succession().end();
+        }
         conductor.run(ending);
         agents.forEach(DatapathAgent::shutdown);
         CloseHelper.closeAll(runners);

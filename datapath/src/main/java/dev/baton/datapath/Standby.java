@@ -64,7 +64,7 @@ public final class Standby implements AutoCloseable {
         record Seized(Takeover takeover) implements Ending {
         }
 
-        /** Another process has taken the datapath over from the owner: attach to that. */
+        /** Another process has the datapath, or its owner has ended it and was not heard: attach to who is there. */
         record Relieved() implements Ending {
         }
 

@@ -56,6 +56,13 @@ final class Succession {
         RawMemory.compareAndSetLong(address, own, turn + PID_MASK + 1);
     }
 
+    /** The owner ends the lanes itself: nobody takes them. */
+    void end() {
+        if (begin()) {
+            complete();
+        }
+    }
+
     /** Whether a process has become the owner in this turn. */
     boolean isOver() {
         return (RawMemory.getLongAcquire(address) & ~PID_MASK) != turn;

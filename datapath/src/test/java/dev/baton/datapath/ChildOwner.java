@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * lane of that process, says so, and nothing more. {@code accept SOCKET FAULTS}: listens there, says so, and takes over
  * from the process that comes. {@code hand SOCKET FAULTS A B TO}: has two wired ports on the sockets A and B, says so,
  * and does what it is told by letters: s, serves a standby that listens on SOCKET; g, hands over to the process that
- * listens on TO, and says when it has let go of all lanes.
+ * listens on TO, and says when it has let go of all lanes; any other one, ends.
  */
 final class ChildOwner implements AutoCloseable {
     static final int KILLED = 137;
@@ -130,6 +130,11 @@ final class ChildOwner implements AutoCloseable {
         tell('g');
     }
 
+    /** Has it end in order, and the datapath with it. */
+    void end() {
+        tell('e');
+    }
+
     /** Has it serve a standby, and returns the standby's end of the channel. */
     Fd attend() {
         tell('s');
@@ -182,11 +187,14 @@ final class ChildOwner implements AutoCloseable {
                     owner.wire(owner.add(VhostUserPortConfig.listen("a", Path.of(arguments[3]))),
                         owner.add(VhostUserPortConfig.listen("b", Path.of(arguments[4]))));
                     say('r');
-                    for (int order = System.in.read(); order == 's'; order = System.in.read()) {
+                    int order = System.in.read();
+                    for (; order == 's'; order = System.in.read()) {
                         attend(owner, UnixSocket.connect(socket, UnixSocket.STREAM), options);
                     }
-                    owner.handOver(UnixSocket.connect(Path.of(arguments[5]), UnixSocket.STREAM),
-                        options.withFaults(telling(faults)));
+                    if (order == 'g') {
+                        owner.handOver(UnixSocket.connect(Path.of(arguments[5]), UnixSocket.STREAM),
+                            options.withFaults(telling(faults)));
+                    }
                 }
             }
         }

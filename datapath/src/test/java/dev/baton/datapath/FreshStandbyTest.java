@@ -202,6 +202,21 @@ class FreshStandbyTest {
         }
     }
 
+    /** What it does not hear in time is that the datapath has ended. */
+    @Test
+    void aStandbyThatReadsTooLateDoesNotGoOnWithWhatWasEnded() throws HandoverException, ProtocolException {
+        try (ChildOwner child = ChildOwner.giver("", a, b)) {
+            child.awaitReady();
+            try (TestGuest guestA = TestGuest.connect(a);
+                 Standby standby = Standby.attach(child.attend(), OPTIONS)) {
+                changeUntilLate(guestA, standby);
+                child.end();
+                assertThat(child.exitStatus()).isZero();
+                assertThat(standby.await(NEVER_STUCK_MS)).isInstanceOf(Standby.Ending.Relieved.class);
+            }
+        }
+    }
+
     /** Each change is answered, whether there is room for its description or not; there is none at the end. */
     private static void changeUntilLate(TestGuest guest, Standby standby) throws ProtocolException {
         int inARow = 0;
