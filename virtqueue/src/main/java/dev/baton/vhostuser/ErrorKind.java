@@ -1,5 +1,7 @@
 package dev.baton.vhostuser;
 
+import dev.baton.ffi.Errno;
+import dev.baton.ffi.SyscallException;
 import java.util.Locale;
 
 /**
@@ -59,6 +61,14 @@ public enum ErrorKind {
     ErrorKind(boolean refusal, boolean shouldReconnect) {
         this.refusal = refusal;
         this.shouldReconnect = shouldReconnect;
+    }
+
+    /** What it is when the kernel does not map memory: want of something here, or what the front end sent. */
+    static ErrorKind unmapped(SyscallException e) {
+        return switch (e.errno()) {
+            case Errno.ENOMEM, Errno.EAGAIN, Errno.EMFILE, Errno.ENFILE -> OUT_OF_RESOURCES;
+            default -> MEMORY_REFUSED;
+        };
     }
 
     /** Whether the message was well formed and left the session as it was. */

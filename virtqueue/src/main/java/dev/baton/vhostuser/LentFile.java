@@ -61,7 +61,7 @@ final class LentFile implements AutoCloseable {
                 throw e;
             }
         } catch (SyscallException e) {
-            throw refused(what, e.getMessage(), e);
+            throw new ProtocolException(ErrorKind.unmapped(e), what + ": " + e.getMessage(), e);
         }
     }
 

@@ -1,6 +1,5 @@
 package dev.baton.vhostuser;
 
-import dev.baton.ffi.Errno;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.FileIo;
 import dev.baton.ffi.Mapping;
@@ -161,9 +160,7 @@ final class MemoryTable {
                 throw refused(description, e.getMessage(), e);
             }
         } catch (SyscallException e) {
-            boolean scarce = e.errno() == Errno.ENOMEM || e.errno() == Errno.EAGAIN;
-            throw new ProtocolException(scarce ? ErrorKind.OUT_OF_RESOURCES : ErrorKind.MEMORY_REFUSED,
-                description + ": " + e.getMessage(), e);
+            throw new ProtocolException(ErrorKind.unmapped(e), description + ": " + e.getMessage(), e);
         }
     }
 

@@ -3,6 +3,7 @@ package dev.baton.vhostuser;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.baton.ffi.Errno;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.FileIo;
 import dev.baton.ffi.Mapping;
@@ -42,6 +43,14 @@ class MemoryTest {
     private static long add(Link link, Fd file, long guest, long size, long user, long offset)
         throws ProtocolException {
         return link.tell(Request.ADD_MEM_REG, Body.u64(0, guest, size, user, offset), file);
+    }
+
+    /** The front end may try again what this process had no descriptor for. */
+    @Test
+    void wantOfSomethingHereIsNoFaultOfTheFrontEnd() {
+        assertThat(List.of(Errno.ENOMEM, Errno.EAGAIN, Errno.EMFILE, Errno.ENFILE)).allSatisfy(errno ->
+            assertThat(ErrorKind.unmapped(new SyscallException("mmap", errno)).shouldReconnect()).isTrue());
+        assertThat(ErrorKind.unmapped(new SyscallException("mmap", Errno.EACCES))).isEqualTo(ErrorKind.MEMORY_REFUSED);
     }
 
     @Test
