@@ -210,9 +210,7 @@ final class DatapathAgent implements Agent {
 
     /** Touches no lane any more, whoever owns it. */
     void dropLanes() {
-        for (Claim claim : claims) {
-            claim.lane.cancelClaim();
-        }
+        Arrays.asList(claims).forEach(claim -> claim.lane.cancelClaim());
         claims = new Claim[0];
         releases.clear();
         replaceLanes(new Lane[0]);

@@ -193,7 +193,7 @@ final class OutgoingHandover {
         try {
             return agent.cancelRelease(lane);
         } catch (DatapathException e) {
-            // It is stuck, and looks at its commands before it lets go of anything.
+            // It is stuck, and lets nothing go now. Who gets a lane of it after all ends this process first.
             return true;
         }
     }

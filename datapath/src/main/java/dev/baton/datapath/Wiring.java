@@ -187,7 +187,7 @@ final class Wiring {
                 return false;
             }
         } catch (DatapathException e) {
-            // It is stuck, and looks at its commands before it lets go of anything.
+            // It is stuck, and lets the lane go to nobody but who claims it.
             return to.cancelClaim(lane);
         }
         to.cancelClaim(lane);
