@@ -100,8 +100,9 @@ class TapPortTest {
         }
         assertThat(datagrams.wrong).isZero();
         assertThat(stats("memory").tx().drops()).isZero();
-        assertThat(stats("t0").rx().frames()).isEqualTo(stats("memory").tx().frames());
-        assertThat(stats("t0").rx().bytes()).isEqualTo(stats("memory").tx().bytes());
+        Patience.await("all frames are counted",
+            () -> stats("t0").rx().frames() == stats("memory").tx().frames());
+        Patience.await("all bytes are counted", () -> stats("t0").rx().bytes() == stats("memory").tx().bytes());
     }
 
     /** UDP payloads with a sequence number in front. */
@@ -163,8 +164,8 @@ class TapPortTest {
                 }
             }
         }
-        assertThat(stats("t0").tx().frames()).isEqualTo(5000);
-        assertThat(stats("memory").rx().frames()).isEqualTo(5000);
+        Patience.counted(5000, () -> stats("t0").tx().frames());
+        Patience.counted(5000, () -> stats("memory").rx().frames());
     }
 
     @Test

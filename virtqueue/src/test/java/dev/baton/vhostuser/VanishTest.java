@@ -102,12 +102,15 @@ class VanishTest {
             for (int i = 0; i < 200; i++) {
                 link.channel.send(Request.SET_VRING_ENABLE, false, Body.u32(0, i % 2));
             }
-            link.pump();
-            assertThat(link.device.events).hasSize(64);
-            for (int i = 0; i < 4; i++) {
+            // A turn may be shorter: it ends when its time is over, too.
+            int handled = 0;
+            for (int turn = 0; handled < 200; turn++) {
+                assertThat(turn).isLessThan(200);
                 link.pump();
+                assertThat(link.device.events.size()).isBetween(handled + 1, handled + 64);
+                handled = link.device.events.size();
             }
-            assertThat(link.device.events).hasSize(200);
+            assertThat(handled).isEqualTo(200);
         }
     }
 }
