@@ -61,6 +61,7 @@ final class Incoming {
     static Datapath build(Description description, HandoverOptions options, boolean alone) throws HandoverException {
         Datapath launched = null;
         try {
+            PidNamespace.check(description.datapath().pidNamespace());
             launched = launch(description.datapath());
             Incoming incoming = new Incoming(description, options, alone, launched);
             incoming.onConductor();

@@ -91,9 +91,9 @@ record Outgoing(long changes, DatapathState datapath, List<PortState> ports, Lis
         List<WireState> wires = datapath.topology().wirings().stream().map(wiring -> new WireState(
             wiring.wire().a().name(), wiring.wire().b().name(), wiring.save(datapath.agents()))).toList();
         DatapathConfig config = datapath.config();
-        DatapathState state = new DatapathState(options.version(), (int) ProcessHandle.current().pid(), config.cpus(),
-            config.idleMode() == IdleMode.BUSY, options.backendTransfer(), datapath.baton().fd(),
-            datapath.countersFd(), options.attachments());
+        DatapathState state = new DatapathState(options.version(), (int) ProcessHandle.current().pid(),
+            PidNamespace.own(), config.cpus(), config.idleMode() == IdleMode.BUSY, options.backendTransfer(),
+            datapath.baton().fd(), datapath.countersFd(), options.attachments());
         return new Outgoing(datapath.topology().changes(), state, ports, wires);
     }
 

@@ -19,11 +19,18 @@ final class DatapathCodec {
 
     static void send(HandoverChannel channel, DatapathState state) throws HandoverException {
         BodyWriter body = new BodyWriter();
-        DatapathEncoder message = new DatapathEncoder().wrap(body.begin(DatapathEncoder.TEMPLATE_ID,
-            channel.versionOf(Section.DATAPATH), DatapathEncoder.BLOCK_LENGTH), BodyWriter.START);
+        int version = channel.versionOf(Section.DATAPATH);
+        int block = blockLength(version);
+        DatapathEncoder message = new DatapathEncoder().wrap(
+            body.begin(DatapathEncoder.TEMPLATE_ID, version, block), BodyWriter.START);
+        // The encoder believes in the newest version, and would put the groups behind a block of that.
+        message.limit(BodyWriter.START + block);
         message.pid(state.pid()).busy(BodyWriter.flag(state.busy()))
             .backendTransfer(BodyWriter.flag(state.backendTransfer()))
             .baton(body.descriptor(state.baton())).counters(body.descriptor(state.counters()));
+        if (version >= DatapathEncoder.pidNamespaceSinceVersion()) {
+            message.pidNamespace(state.pidNamespace());
+        }
         DatapathEncoder.CpusEncoder cpus = message.cpusCount(state.cpus().size());
         for (int cpu : state.cpus()) {
             cpus.next().cpu(cpu);
@@ -42,19 +49,26 @@ final class DatapathCodec {
     }
 
     private static DatapathState read(BodyReader body) throws HandoverException {
+        int block = blockLength(body.announcedVersion());
         DatapathDecoder message = new DatapathDecoder().wrap(
-            body.begin(DatapathDecoder.TEMPLATE_ID, DatapathDecoder.BLOCK_LENGTH), BodyWriter.START,
-            DatapathDecoder.BLOCK_LENGTH, body.version());
+            body.begin(DatapathDecoder.TEMPLATE_ID, block), BodyWriter.START, block, body.version());
         int pid = body.number("pid", message.pid(), 0, Integer.MAX_VALUE);
         boolean busy = body.flag("busy", message.busyRaw());
         boolean transfer = body.flag("backend-transfer", message.backendTransferRaw());
         Fd baton = body.descriptor(message.baton(), DescriptorKind.FILE, "baton");
         Fd counters = body.descriptor(message.counters(), DescriptorKind.FILE, "counters");
+        long pidNamespace = message.actingVersion() < DatapathDecoder.pidNamespaceSinceVersion()
+            ? 0 : message.pidNamespace();
         List<Integer> cpus = cpus(body, message.cpus());
         List<Attachment> attachments = attachments(body, message.attachments());
         String version = body.text("version", message.versionTextLength(), message::getVersionText);
         body.end(message.limit());
-        return new DatapathState(version, pid, cpus, busy, transfer, baton, counters, attachments);
+        return new DatapathState(version, pid, pidNamespace, cpus, busy, transfer, baton, counters, attachments);
+    }
+
+    private static int blockLength(int version) {
+        return version < DatapathEncoder.pidNamespaceSinceVersion()
+            ? DatapathEncoder.pidNamespaceEncodingOffset() : DatapathEncoder.BLOCK_LENGTH;
     }
 
     private static List<Integer> cpus(BodyReader body, DatapathDecoder.CpusDecoder group) throws HandoverException {

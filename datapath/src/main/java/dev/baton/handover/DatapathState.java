@@ -8,7 +8,8 @@ import java.util.List;
  * whoever received it.
  *
  * @param version the owner's version, for people
- * @param pid the owner's process
+ * @param pid the owner's process, as it is numbered in {@code pidNamespace}
+ * @param pidNamespace inode of the owner's PID namespace; 0: not known, as of schema versions before 6
  * @param cpus the CPU of each agent, -1 for one that is not pinned; its length is the number of agents
  * @param busy whether agents poll without ever sleeping
  * @param backendTransfer the global switch of the handover
@@ -16,8 +17,8 @@ import java.util.List;
  * @param counters the counters file
  * @param attachments further descriptors that go along, each under a name of its own
  */
-public record DatapathState(String version, int pid, List<Integer> cpus, boolean busy, boolean backendTransfer,
-    Fd baton, Fd counters, List<Attachment> attachments) {
+public record DatapathState(String version, int pid, long pidNamespace, List<Integer> cpus, boolean busy,
+    boolean backendTransfer, Fd baton, Fd counters, List<Attachment> attachments) {
 
     /** The lists are copied. */
     public DatapathState {

@@ -231,10 +231,22 @@ class ForgedDescriptionTest {
         }
     }
 
+    /** Whose death nobody here could see, and whose process ID is another process's. */
+    @Test
+    void anOwnerOfAnotherPidNamespace() throws HandoverException {
+        try (Description received = forged(real -> new DatapathState(real.version(), real.pid(),
+            real.pidNamespace() + 1, real.cpus(), real.busy(), real.backendTransfer(), real.baton(), real.counters(),
+            real.attachments()), port -> port, wire -> wire)) {
+            assertThat(received.datapath().pidNamespace()).isGreaterThan(1);
+            assertThat(refusal(received)).hasMessage("section datapath: its owner lives in another PID namespace, "
+                + "and neither could tell here whether the other has ended");
+        }
+    }
+
     private HandoverException refusal(Fd counters) throws HandoverException {
-        try (Description received = forged(real -> new DatapathState(real.version(), real.pid(), real.cpus(),
-            real.busy(), real.backendTransfer(), real.baton(), counters, real.attachments()), port -> port,
-            wire -> wire)) {
+        try (Description received = forged(real -> new DatapathState(real.version(), real.pid(),
+            real.pidNamespace(), real.cpus(), real.busy(), real.backendTransfer(), real.baton(), counters,
+            real.attachments()), port -> port, wire -> wire)) {
             return refusal(received);
         }
     }

@@ -86,14 +86,14 @@ class MalformedContentTest {
 
     @Test
     void descriptorsOfTheWrongKind() throws HandoverException {
-        refusesDatapath(new DatapathState("", 1, List.of(), false, false, sample.socket(), sample.file("c"), List.of()),
-            HandoverError.DESCRIPTOR_KIND, "descriptor 0 (baton) is no regular file");
+        refusesDatapath(new DatapathState("", 1, 0, List.of(), false, false, sample.socket(), sample.file("c"),
+            List.of()), HandoverError.DESCRIPTOR_KIND, "descriptor 0 (baton) is no regular file");
     }
 
     @Test
     void aCountersFileThatIsNone() throws HandoverException {
-        refusesDatapath(new DatapathState("", 1, List.of(), false, false, sample.file("b"), sample.epoll(), List.of()),
-            HandoverError.DESCRIPTOR_KIND, "descriptor 1 (counters) is no regular file");
+        refusesDatapath(new DatapathState("", 1, 0, List.of(), false, false, sample.file("b"), sample.epoll(),
+            List.of()), HandoverError.DESCRIPTOR_KIND, "descriptor 1 (counters) is no regular file");
     }
 
     @Test
@@ -293,9 +293,9 @@ class MalformedContentTest {
         says(netTap(new QueuePairBlob(flag, List.of(queue))), HandoverError.MALFORMED,
             "section back-end up net-tap: has_ufo is 3, neither 0 nor 1");
         byte[] version = bytes.clone();
-        version[6] = 6;
+        version[6] = 7;
         says(netTap(new QueuePairBlob(version, List.of(queue))), HandoverError.UNKNOWN_VERSION,
-            "section back-end up net-tap: it is in schema version 6, and 5 is the newest here");
+            "section back-end up net-tap: it is in schema version 7, and 6 is the newest here");
         says(netTap(new QueuePairBlob(new byte[3], List.of(queue))), HandoverError.MALFORMED,
             "section back-end up net-tap: its content goes beyond its end");
         assertThat(queue.isOpen()).isTrue();

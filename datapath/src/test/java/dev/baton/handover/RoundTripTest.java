@@ -18,7 +18,7 @@ class RoundTripTest {
     private static final int MANY = 600;
 
     @ParameterizedTest
-    @ValueSource(ints = {0, 1, 2, 3, 4, 5})
+    @ValueSource(ints = {0, 1, 2, 3, 4, 5, 6})
     void aDescriptionArrivesWhole(int schemaVersion) throws HandoverException {
         try (Sample sample = new Sample(); Channels channels = Channels.agreed(schemaVersion)) {
             Description sent = sample.description();

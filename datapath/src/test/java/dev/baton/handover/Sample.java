@@ -49,8 +49,12 @@ final class Sample implements AutoCloseable {
     }
 
     DatapathState datapath(Attachment... attachments) {
-        return new DatapathState(VERSION, 4711, List.of(-1, 3), true, true, file("baton"), file("counters"),
-            List.of(attachments));
+        return datapathIn(0, attachments);
+    }
+
+    DatapathState datapathIn(long pidNamespace, Attachment... attachments) {
+        return new DatapathState(VERSION, 4711, pidNamespace, List.of(-1, 3), true, true, file("baton"),
+            file("counters"), List.of(attachments));
     }
 
     Attachment control() {

@@ -23,7 +23,7 @@ class VersionTest {
 
     @ParameterizedTest
     @CsvSource({"0,1,0", "1,0,0", "0,0,0", "1,1,1", "2,1,1", "2,2,2", "3,2,2", "3,3,3", "4,3,3", "4,4,4", "5,4,4",
-        "5,7,5"})
+        "5,7,5", "6,5,5", "7,6,6"})
     void twoOwnersSpeakTheNewestThatBothKnow(int outgoing, int incoming, int expected) throws HandoverException {
         try (Sample sample = new Sample(); Channels channels = Channels.open()) {
             CompletableFuture<Void> peer = Channels.beside(
@@ -36,14 +36,15 @@ class VersionTest {
 
             BackEndState back = new BackEndState("uplink", 2, true, NetTap.KIND, "", 0,
                 NetTap.encode(sample.tap(), channels.outgoing.schemaVersion()));
-            DescriptionWriter.write(channels.outgoing, sample.datapath(), List.of(sample.frontEnd(), back),
-                List.of(), 1);
+            DescriptionWriter.write(channels.outgoing, sample.datapathIn(0xF000_0000L),
+                List.of(sample.frontEnd(), back), List.of(), 1);
             try (Description received = DescriptionReader.read(channels.incoming, Link.TIMEOUT_MS)) {
                 BackEndState port = (BackEndState) received.ports().getLast();
                 BackendBlob state = Objects.requireNonNull(port.state());
                 List<TapQueueState> queues = NetTap.decode("uplink", state).queues();
                 assertThat(queues).extracting(TapQueueState::hasTunnel).containsOnly(expected >= 1);
                 assertThat(queues).extracting(TapQueueState::enabled).containsExactly(true, false);
+                assertThat(received.datapath().pidNamespace()).isEqualTo(expected >= 6 ? 0xF000_0000L : 0);
             }
         }
     }
@@ -86,13 +87,13 @@ class VersionTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"protocol version 9 of the peer, 1 here", "schema versions 6 to 7 of the peer, 0 to 5 here",
+    @ValueSource(strings = {"protocol version 9 of the peer, 1 here", "schema versions 7 to 8 of the peer, 0 to 6 here",
         "purpose is STANDBY at the peer, TAKEOVER here", "backend-transfer is off at the peer, on here",
         "compatibility profile is \"0.1\" at the peer, \"\" here"})
     void whoDoesNotGoTogetherIsToldWhy(String sentence) throws HandoverException {
         Hello other = switch (sentence.charAt(0) + "" + sentence.charAt(1)) {
             case "pr" -> new Hello(9, 0, 1, Purpose.TAKEOVER, true, "", 1, "");
-            case "sc" -> new Hello(1, 6, 7, Purpose.TAKEOVER, true, "", 1, "");
+            case "sc" -> new Hello(1, 7, 8, Purpose.TAKEOVER, true, "", 1, "");
             case "pu" -> new Hello(1, 0, 1, Purpose.STANDBY, true, "", 1, "");
             case "ba" -> new Hello(1, 0, 1, Purpose.TAKEOVER, false, "", 1, "");
             default -> new Hello(1, 0, 1, Purpose.TAKEOVER, true, "0.1", 1, "");

@@ -36,12 +36,23 @@ final class BatonProcess implements AutoCloseable {
 
     /** The same with faults in its handovers. */
     static BatonProcess startWith(String faults, String... args) throws IOException {
+        return new BatonProcess(new ProcessBuilder(command(faults, args)));
+    }
+
+    /** The same in a PID namespace of its own. */
+    static BatonProcess startInPidNamespace(String... args) throws IOException {
+        List<String> command = new ArrayList<>(List.of("unshare", "--pid", "--fork", "--kill-child", "--mount-proc"));
+        command.addAll(command("", args));
+        return new BatonProcess(new ProcessBuilder(command));
+    }
+
+    private static List<String> command(String faults, String... args) {
         List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin/java").toString(),
                 "-XX:+UseSerialGC", "-Dbaton.handover.faults=" + faults, "--enable-native-access=ALL-UNNAMED",
                 "--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
                 "dev.baton.tools.Main"));
         command.addAll(List.of(args));
-        return new BatonProcess(new ProcessBuilder(command));
+        return command;
     }
 
     /** Runs any command. */

@@ -262,6 +262,23 @@ class TakeoverTest {
         }
     }
 
+    /** Where the owner's process ID is nobody's, or another process's. */
+    @ParameterizedTest
+    @ValueSource(strings = {"takeover", "standby"})
+    void whoLivesInAnotherPidNamespaceIsRefused(String command) throws Exception {
+        Privileges.requireTap();
+        try (BatonProcess owner = runBetweenGuests("");
+                Traffic traffic = Traffic.betweenGuests(guest, other, PAIRS);
+                BatonProcess stranger = BatonProcess.startInPidNamespace(command, "--control", control.toString())) {
+            assertThat(stranger.status()).as(stranger.out()).isEqualTo(1);
+            assertThat(stranger.err()).contains("section datapath: its owner lives in another PID namespace")
+                .doesNotContain("\n");
+            traffic.awaitFrames(FRAMES);
+            traffic.assertPerfect();
+            assertThat(JsonReader.number(ask("version"), "pid").longValue()).isEqualTo(owner.pid());
+        }
+    }
+
     @Test
     void aRefusedOptionIsStatusTwo() throws Exception {
         for (String[] args : new String[][] {{"takeover"}, {"takeover", "--control", "x", "--timeout", "0"},
