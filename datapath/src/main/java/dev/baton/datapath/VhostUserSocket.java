@@ -4,6 +4,7 @@ import dev.baton.ffi.Epoll;
 import dev.baton.ffi.Errno;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.FileIo;
+import dev.baton.ffi.SocketFile;
 import dev.baton.ffi.SyscallException;
 import dev.baton.ffi.UnixSocket;
 import java.io.IOException;
@@ -11,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -27,6 +29,7 @@ final class VhostUserSocket implements AutoCloseable {
     private final Conductor conductor;
     private final Consumer<Fd> connected;
     private @Nullable Fd listener;
+    private @Nullable SocketFile file;
     private long listenerToken;
     private boolean running;
     /** Whether the last attempt to accept a connection failed. */
@@ -41,6 +44,7 @@ final class VhostUserSocket implements AutoCloseable {
     /** Takes over a socket that another owner listens on; nothing is accepted before {@link #resume}. */
     void adopt(@Nullable Fd listening) {
         listener = listening;
+        file = SocketFile.at(config.socket());
     }
 
     /** The listening socket, still this object's; null for a client. */
@@ -64,6 +68,7 @@ final class VhostUserSocket implements AutoCloseable {
                 Fd created = UnixSocket.listen(path, UnixSocket.STREAM, MODE, BACKLOG);
                 FileIo.setNonBlocking(created, true);
                 listener = created;
+                file = SocketFile.at(path);
             } catch (SyscallException e) {
                 throw refused("cannot be listened on: " + e.getMessage());
             }
@@ -168,9 +173,9 @@ final class VhostUserSocket implements AutoCloseable {
             listener = null;
             current.close();
             try {
-                Files.deleteIfExists(config.socket());
+                Objects.requireNonNull(file).remove();
             } catch (IOException e) {
-                // The directory is gone, and the socket with it.
+                // Nothing that whoever ends a port could do about: the next one finds nobody listening there.
             }
         }
     }

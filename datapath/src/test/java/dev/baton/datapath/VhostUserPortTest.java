@@ -307,6 +307,18 @@ class VhostUserPortTest {
         }
     }
 
+    /** The file of a port that has gone unseen, for somebody removed it, is left to whoever listens there now. */
+    @Test
+    void aSocketThatSomebodyElseMadeStays() throws IOException {
+        VhostUserPort port = port("a");
+        Path path = port.socketPath();
+        Files.delete(path);
+        try (Fd _ = UnixSocket.listen(path, UnixSocket.STREAM, 0600, 1)) {
+            datapath.remove(port);
+            UnixSocket.connect(path, UnixSocket.STREAM).close();
+        }
+    }
+
     @Test
     void badSocketsAreRefusedByASentence() throws IOException {
         Path file = Files.writeString(folder.resolve("file"), "precious");

@@ -4,9 +4,9 @@ import dev.baton.ffi.Epoll;
 import dev.baton.ffi.EventFd;
 import dev.baton.ffi.Fd;
 import dev.baton.ffi.FileIo;
+import dev.baton.ffi.SocketFile;
 import dev.baton.ffi.UnixSocket;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -38,8 +38,7 @@ public final class ControlServer implements AutoCloseable {
     private static final long LISTENER = -1;
     private static final long WAKE_UP = -2;
 
-    private final Path path;
-    private final @Nullable Object fileKey;
+    private final SocketFile file;
     private final Fd listener;
     private final Epoll epoll = Epoll.create(MAX_CLIENTS + 2);
     private final EventFd wakeUp = EventFd.create();
@@ -54,8 +53,7 @@ public final class ControlServer implements AutoCloseable {
     private volatile boolean closing;
 
     private ControlServer(Path path, Fd listener, int uid) {
-        this.path = path;
-        this.fileKey = fileKey(path);
+        this.file = SocketFile.at(path);
         this.listener = listener;
         this.uid = uid;
         this.thread = Thread.ofPlatform().daemon().name("baton-control").unstarted(this::run);
@@ -116,7 +114,7 @@ public final class ControlServer implements AutoCloseable {
      * @return its path
      */
     public Path path() {
-        return path;
+        return file.path();
     }
 
     /**
@@ -286,20 +284,10 @@ public final class ControlServer implements AutoCloseable {
 
     private void removeFile() {
         try {
-            if (fileKey != null && fileKey.equals(fileKey(path))) {
-                Files.deleteIfExists(path);
-            }
+            file.remove();
         } catch (IOException e) {
             System.getLogger(ControlServer.class.getPackageName())
-                    .log(System.Logger.Level.WARNING, "cannot remove " + path + ": " + e.getMessage());
-        }
-    }
-
-    private static @Nullable Object fileKey(Path path) {
-        try {
-            return Files.getAttribute(path, "unix:ino");
-        } catch (IOException e) {
-            return null;
+                    .log(System.Logger.Level.WARNING, "cannot remove " + path() + ": " + e.getMessage());
         }
     }
 }
