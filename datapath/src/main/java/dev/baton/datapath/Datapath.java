@@ -223,7 +223,7 @@ public final class Datapath implements AutoCloseable {
                 Outgoing.check(this);
                 options.faults().at(Edge.OUTGOING_HELLO);
                 Hello peer = options.hello(Hello.Purpose.TAKEOVER).exchange(open, options.timeoutMs());
-                try (Fence fence = Fence.of(peer.pid())) {
+                try (Fence fence = Fence.aroundPeer(peer.pid())) {
                     return new OutgoingHandover(this, open, fence, options).run();
                 }
             } catch (HandoverException e) {
@@ -247,7 +247,7 @@ public final class Datapath implements AutoCloseable {
                 options.faults().at(Edge.INCOMING_ASK);
                 options.faults().at(Edge.INCOMING_HELLO);
                 Hello peer = options.hello(Hello.Purpose.TAKEOVER).exchange(open, options.timeoutMs());
-                try (Fence fence = Fence.of(peer.pid());
+                try (Fence fence = Fence.aroundPeer(peer.pid());
                      IncomingHandover incoming = new IncomingHandover(open, fence, options, startedNs, false)) {
                     return incoming.run();
                 }

@@ -6,6 +6,7 @@ import dev.baton.ffi.PidFd;
 import dev.baton.ffi.SyscallException;
 import dev.baton.handover.HandoverError;
 import dev.baton.handover.HandoverException;
+import dev.baton.handover.Section;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -34,6 +35,20 @@ final class Fence implements AutoCloseable {
     private Fence(int pid, @Nullable PidFd process) {
         this.pid = pid;
         this.process = process;
+    }
+
+    /**
+     * A fence around the process at the other end, which has just said hello.
+     *
+     * @throws HandoverException when it is nobody here, or nobody can tell whether it ends
+     */
+    static Fence aroundPeer(int pid) throws HandoverException {
+        Fence fence = of(pid);
+        if (fence.process == null) {
+            throw new HandoverException(Section.HELLO.label(), HandoverError.CANNOT_HAND_OVER, "the peer is process "
+                + pid + " where it lives, and nobody here: it has just ended, or has another PID namespace");
+        }
+        return fence;
     }
 
     /**

@@ -88,7 +88,7 @@ public final class Standby implements AutoCloseable {
         try {
             options.faults().at(Edge.STANDBY_ATTACH);
             Hello owner = options.hello(Hello.Purpose.STANDBY).exchange(channel, options.timeoutMs());
-            standby = new Standby(channel, options, owner.pid(), Fence.of(owner.pid()), startedNs);
+            standby = new Standby(channel, options, owner.pid(), Fence.aroundPeer(owner.pid()), startedNs);
             standby.prepare();
             return standby;
         } catch (HandoverException e) {

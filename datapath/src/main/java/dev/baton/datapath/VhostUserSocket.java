@@ -171,12 +171,12 @@ final class VhostUserSocket implements AutoCloseable {
         Fd current = listener;
         if (current != null) {
             listener = null;
-            current.close();
             try {
                 Objects.requireNonNull(file).remove();
             } catch (IOException e) {
                 // Nothing that whoever ends a port could do about: the next one finds nobody listening there.
             }
+            current.close();
         }
     }
 }

@@ -5,21 +5,19 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.nio.file.attribute.FileTime;
 import org.jspecify.annotations.Nullable;
 
-/** The file of a listening UNIX socket: it outlives that, and another one may have come to its place meanwhile. */
+/**
+ * The file of a listening UNIX socket: it outlives that, and another one may have come to its place meanwhile. They are
+ * told apart by their inodes, whose numbers no other file has while the socket is open.
+ */
 public final class SocketFile {
     private final Path path;
-    private final @Nullable Identity identity;
-
-    /** An inode's number may be given again at once, the time of its birth not. */
-    private record Identity(Object inode, FileTime birth) {
-    }
+    private final @Nullable Object inode;
 
     private SocketFile(Path path) {
         this.path = path;
-        this.identity = identity(path);
+        this.inode = inode(path);
     }
 
     /** The file that is at this path now. */
@@ -37,21 +35,19 @@ public final class SocketFile {
     }
 
     /**
-     * Removes the file, unless it has gone or another one is in its place.
+     * Removes the file, unless it has gone or another one is in its place; the socket is still open.
      *
      * @throws IOException it is still there
      */
     public void remove() throws IOException {
-        if (identity != null && identity.equals(identity(path))) {
+        if (inode != null && inode.equals(inode(path))) {
             Files.deleteIfExists(path);
         }
     }
 
-    private static @Nullable Identity identity(Path path) {
+    private static @Nullable Object inode(Path path) {
         try {
-            BasicFileAttributes file = Files.readAttributes(path, BasicFileAttributes.class,
-                LinkOption.NOFOLLOW_LINKS);
-            return new Identity(file.fileKey(), file.creationTime());
+            return Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS).fileKey();
         } catch (IOException e) {
             return null;
         }

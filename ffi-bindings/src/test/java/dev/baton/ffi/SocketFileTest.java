@@ -19,40 +19,44 @@ class SocketFileTest {
         path = folder.resolve("socket");
     }
 
-    private SocketFile listenOnce() {
-        UnixSocket.listen(path, UnixSocket.STREAM, 0600, 1).close();
-        return SocketFile.at(path);
+    private Fd listen() {
+        return UnixSocket.listen(path, UnixSocket.STREAM, 0600, 1);
     }
 
     @Test
-    void itsOwnFileIsRemovedWhoeverItWasGivenTo() throws IOException {
-        SocketFile file = listenOnce();
-        Files.setAttribute(path, "unix:mode", 0666);
-        file.remove();
-        assertThat(path).doesNotExist();
-        file.remove();
+    void itsOwnFileIsRemovedWhoeverMayUseItByNow() throws IOException {
+        try (Fd _ = listen()) {
+            SocketFile file = SocketFile.at(path);
+            Files.setAttribute(path, "unix:mode", 0666);
+            file.remove();
+            assertThat(path).doesNotExist();
+            file.remove();
+        }
     }
 
     /** Again and again, for the number of an inode that has gone may be given to the next file. */
     @Test
     void anotherOneInItsPlaceStays() throws IOException {
         for (int i = 0; i < 100; i++) {
-            SocketFile file = listenOnce();
-            Files.delete(path);
-            SocketFile others = listenOnce();
-            file.remove();
-            assertThat(path).exists();
-            others.remove();
-            assertThat(path).doesNotExist();
+            try (Fd _ = listen()) {
+                SocketFile file = SocketFile.at(path);
+                Files.delete(path);
+                try (Fd _ = listen()) {
+                    file.remove();
+                    assertThat(path).exists();
+                    SocketFile.at(path).remove();
+                    assertThat(path).doesNotExist();
+                }
+            }
         }
     }
 
     @Test
-    void whereNoneWasNoneIsRemoved() throws IOException {
+    void whereThereWasNoneNoneIsRemoved() throws IOException {
         SocketFile file = SocketFile.at(path);
-        SocketFile others = listenOnce();
-        file.remove();
-        assertThat(path).exists();
-        others.remove();
+        try (Fd _ = listen()) {
+            file.remove();
+            assertThat(path).exists();
+        }
     }
 }

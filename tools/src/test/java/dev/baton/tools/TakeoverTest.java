@@ -271,8 +271,8 @@ class TakeoverTest {
                 Traffic traffic = Traffic.betweenGuests(guest, other, PAIRS);
                 BatonProcess stranger = BatonProcess.startInPidNamespace(command, "--control", control.toString())) {
             assertThat(stranger.status()).as(stranger.out()).isEqualTo(1);
-            assertThat(stranger.err()).contains("section datapath: its owner lives in another PID namespace")
-                .doesNotContain("\n");
+            assertThat(stranger.err()).contains("section hello: the peer is process " + owner.pid())
+                .contains("another PID namespace").doesNotContain("\n");
             traffic.awaitFrames(FRAMES);
             traffic.assertPerfect();
             assertThat(JsonReader.number(ask("version"), "pid").longValue()).isEqualTo(owner.pid());

@@ -241,20 +241,24 @@ public final class ControlServer implements AutoCloseable {
     }
 
     /** Leaves the socket and its file to its next owner. Clients that had no answer ask again, and ask that one. */
-    public void abandon() {
-        end();
+    public synchronized void abandon() {
+        if (stop()) {
+            release();
+        }
     }
 
     /** Disconnects all clients, stops listening and removes the socket's file, if that is still this server's. */
     @Override
-    public void close() {
-        if (end()) {
+    public synchronized void close() {
+        if (stop()) {
+            // While the socket is open its file's inode is nobody else's.
             removeFile();
+            release();
         }
     }
 
-    /** False when it had ended before. */
-    private synchronized boolean end() {
+    /** False when it had stopped before. */
+    private boolean stop() {
         if (closing) {
             return false;
         }
@@ -269,6 +273,13 @@ public final class ControlServer implements AutoCloseable {
                 interrupted = true;
             }
         }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        return true;
+    }
+
+    private void release() {
         clients.values().forEach(Fd::close);
         listener.close();
         epoll.close();
@@ -276,10 +287,6 @@ public final class ControlServer implements AutoCloseable {
         if (protocol != null) {
             protocol.close();
         }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
-        return true;
     }
 
     private void removeFile() {
