@@ -12,11 +12,18 @@ import java.nio.file.Path;
  * which would look like its death, or somebody else, who would be ended in its place: see {@link Fence}.
  */
 final class PidNamespace {
+    /** A process stays in its own for life: what changes with unshare(2) is that of its children. */
+    private static final long OWN = learn();
+
     private PidNamespace() {
     }
 
     /** The inode of this process's namespace; 0 where /proc does not tell. */
     static long own() {
+        return OWN;
+    }
+
+    private static long learn() {
         try {
             return (long) Files.getAttribute(Path.of("/proc/self/ns/pid"), "unix:ino");
         } catch (IOException | UnsupportedOperationException e) {
@@ -27,12 +34,11 @@ final class PidNamespace {
     /**
      * Checks that an owner's PIDs are its own here too.
      *
-     * @param owners the inode of the owner's namespace; 0: not known, and believed to be this one
+     * @param ownersInode the inode of the owner's namespace; 0: not known, and believed to be this one
      * @throws HandoverException it has another one
      */
-    static void check(long owners) throws HandoverException {
-        long own = own();
-        if (owners != 0 && own != 0 && owners != own) {
+    static void check(long ownersInode) throws HandoverException {
+        if (ownersInode != 0 && OWN != 0 && ownersInode != OWN) {
             throw new HandoverException(Section.DATAPATH.label(), HandoverError.CANNOT_HAND_OVER,
                 "its owner lives in another PID namespace, and neither could tell here whether the other has ended");
         }
